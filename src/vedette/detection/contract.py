@@ -1,0 +1,35 @@
+"""What a detector is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+from vedette.model.findings import Finding
+
+
+class Detector(Protocol):
+    """Turns events into findings. Called by the pipeline with every batch, in order, from one thread.
+
+    Pure but for its own bounded windows: no input or output, no clock but `now`. The findings of a stream do
+    not depend on how it was cut into batches. `snapshot` and `restore` carry the windows over a restart.
+    """
+
+    @property
+    def name(self) -> str:
+        """Key of its stored state."""
+        ...
+
+    def inspect(self, events: pl.DataFrame, now: datetime) -> list[Finding]:
+        """Findings that are new or have grown. `events` has EVENT_SCHEMA."""
+        ...
+
+    def snapshot(self) -> bytes | None:
+        """The windows as they are now, None when unchanged since the last call. Owned by the caller."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Continue from a snapshot of this or an earlier version; an unreadable one starts empty."""
+        ...

@@ -1,0 +1,1 @@
+"""The nouns every part shares. Imports nothing of ours."""
