@@ -1,0 +1,150 @@
+"""Deployment settings: `vedette.toml` in the data folder, `VEDETTE_*` variables, flags; later ones win."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vedette.model.errors import SettingsError
+
+FILE_NAME: Final = "vedette.toml"
+MIB: Final = 2**20
+
+
+class StoreSettings(BaseModel):
+    """How the event database behaves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    memory_limit_bytes: int = Field(256 * MIB, ge=64 * MIB, description="Memory the database may take")
+    threads: int = Field(2, ge=1, le=64, description="Threads of the database")
+    retention_age: timedelta | None = Field(
+        timedelta(days=90), description="Events older than this are deleted; null keeps all"
+    )
+    retention_bytes: int | None = Field(
+        None,
+        ge=64 * MIB,
+        description="Oldest events are deleted when the store takes more; null sets no limit",
+    )
+
+
+class QueueSettings(BaseModel):
+    """How much may wait, and for how long."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_bytes: int = Field(32 * MIB, ge=MIB, description="Bytes that may wait before readers stop reading")
+    batch_bytes: int = Field(16 * MIB, ge=64 * 1024, description="Largest batch the pipeline takes")
+    max_age_seconds: float = Field(0.02, ge=0.001, le=5.0, description="Longest wait for a batch to fill")
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set. `monitoring` is read by the sources, which know its fields."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VEDETTE_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    data_dir: Path = Field(description="Folder that holds everything Vedette keeps")
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback until access control exists")
+    port: int = Field(8700, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of our own log")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="Our own log: console on a terminal, json elsewhere"
+    )
+    queue: QueueSettings = QueueSettings()
+    store: StoreSettings = StoreSettings()
+    monitoring: dict[str, Any] = Field(default_factory=dict, description="Defaults of the sources, and sources")
+
+    @field_validator("host")
+    @classmethod
+    def _only_loopback(cls, value: str) -> str:
+        if value != "localhost" and not _is_loopback(value):
+            raise ValueError(
+                f"{value!r} is not a loopback address; there is no access control yet, so use 127.0.0.1 or ::1"
+            )
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, _FileSource(settings_cls, init_settings, env_settings))
+
+    @classmethod
+    def load(cls, **flags: Any) -> Self:
+        """Settings from all places; a flag that is None does not count. Raises SettingsError."""
+        given = {name: value for name, value in flags.items() if value is not None}
+        given.setdefault("data_dir", Path(os.environ.get("VEDETTE_DATA_DIR") or default_data_dir()))
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise _sentence(error) from error
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """`vedette.toml` of the data folder that flags or environment name."""
+
+    def __init__(self, settings_cls: type[BaseSettings], *higher: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._higher = higher
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        data_dir = next((found["data_dir"] for source in self._higher if (found := source()).get("data_dir")), None)
+        path = Path(data_dir or default_data_dir()) / FILE_NAME
+        try:
+            content = tomllib.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} cannot be read ({error}); mend or remove it") from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path} is not valid TOML ({error}); mend that line") from error
+        if "data_dir" in content:
+            raise SettingsError(
+                f"{path}: data_dir cannot be set inside the data folder; use --data-dir", field="data_dir"
+            )
+        return content
+
+
+def default_data_dir() -> Path:
+    """Where data goes when nothing is said: /var/lib/vedette for root, else the user's own data folder."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Vedette"
+    if os.geteuid() == 0:
+        return Path("/var/lib/vedette")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "vedette"
+
+
+def _is_loopback(value: str) -> bool:
+    try:
+        return ip_address(value).is_loopback
+    except ValueError:
+        return False
+
+
+def _sentence(error: ValidationError) -> SettingsError:
+    first: Mapping[str, Any] = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return SettingsError(f"{name} is no setting; remove it or mend its spelling", field=name)
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    shown = "" if repr(first["input"]) in reason else f" {first['input']!r}:"
+    return SettingsError(f"{name}{shown} {reason[:1].lower()}{reason[1:]}", field=name)
