@@ -1,0 +1,323 @@
+"""Brute force: many failed logins from one address.
+
+What it means, row by row in order of arrival: a failure belongs to the address's current episode when it is
+no more than `window` later and `lateness` earlier than the failure before it; otherwise to another known episode
+that reaches so far; otherwise it begins one. When the last `threshold` attempts of an episode lie within `window`,
+it becomes a siege: a finding, which every further attempt of the episode lets grow. A success while the siege is
+on belongs to it.
+
+One attempt may leave several lines (sshd: "Invalid user", PAM's failure, "Failed password"). Lines of one process
+with different actions are taken as one attempt, the same action again as the next one.
+
+The rows are grouped in columns; Python handles runs of rows of one address, row by row only before a siege.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+import structlog
+
+from vedette.detection.episodes import Attempt, Episode, Success
+from vedette.detection.rule import FailureThresholdRule
+from vedette.detection.wording import finding_of
+from vedette.model.events import event_id
+from vedette.model.findings import Finding
+
+log = structlog.get_logger(__name__)
+
+_STATE_VERSION: Final = 1
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MAX_SUCCESSES: Final = 3
+_MAX_EPISODES_PER_ADDRESS: Final = 16
+
+_ADDRESS: Final = pl.coalesce("source.ip", "source.address")
+_LOGIN: Final = (
+    (pl.col("event.category") == "authentication")
+    & pl.col("event.outcome").is_in(["failure", "success"])
+    & _ADDRESS.is_not_null()
+    & pl.col("@timestamp").is_not_null()
+)
+_COLUMNS: Final = (
+    _ADDRESS.alias("address"),
+    (pl.col("event.outcome") == "failure").alias("failed"),
+    pl.col("@timestamp").cast(pl.Int64).alias("time"),
+    pl.col("vedette.generation").fill_null(0).alias("generation"),
+    pl.col("log.offset").fill_null(0).alias("offset"),
+    pl.col("user.name").alias("user"),
+    pl.col("host.name").alias("host"),
+    pl.col("vedette.source").alias("source"),
+    pl.col("process.pid").alias("pid"),
+    pl.col("event.action").fill_null("").alias("action"),
+    pl.col("event.original").fill_null("").alias("text"),
+)
+
+
+class FailureThreshold:
+    """The `Detector` of brute force. Findings do not depend on how the stream is cut, as long as no bound is
+    reached; what the bounds cost is counted in `evicted`."""
+
+    def __init__(self, rule: FailureThresholdRule | None = None) -> None:
+        self._rule = rule or FailureThresholdRule()
+        self._window = self._rule.window // _MICROSECOND
+        self._lateness = self._rule.lateness // _MICROSECOND
+        self._addresses: OrderedDict[str, list[Episode]] = OrderedDict()
+        self._logins: dict[str, int] = {}
+        self._newest = 0
+        self._changed = False
+        self.evicted = 0
+
+    @property
+    def name(self) -> str:
+        return self._rule.id
+
+    def inspect(self, events: pl.DataFrame, now: datetime) -> list[Finding]:
+        rows = self._relevant(events)
+        if rows.is_empty():
+            return []
+        self._changed = True
+        wall = int(now.timestamp() * 1_000_000)
+        grown: dict[str, tuple[str, Episode]] = {}
+        for address, run in _runs(self._mark_attempts(rows), self._window, self._lateness):
+            for episode in self._take(address, run, wall):
+                if episode.siege is not None:
+                    grown[episode.siege.id] = (address, episode)
+        self._forget(rows, wall)
+        return [
+            finding_of(self._rule, address, episode.siege)
+            for address, episode in grown.values()
+            if episode.siege is not None
+        ]
+
+    def snapshot(self) -> bytes | None:
+        if not self._changed:
+            return None
+        self._changed = False
+        state = {
+            "version": _STATE_VERSION,
+            "newest": self._newest,
+            "logins": self._logins,
+            "addresses": {
+                address: [episode.to_json() for episode in episodes] for address, episodes in self._addresses.items()
+            },
+        }
+        return zlib.compress(json.dumps(state, separators=(",", ":")).encode(), level=1)
+
+    def restore(self, state: bytes) -> None:
+        self._addresses.clear()
+        self._logins.clear()
+        self._newest = 0
+        self._changed = False
+        if not state:
+            return
+        try:
+            self._load(json.loads(zlib.decompress(state)))
+        except (zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._addresses.clear()
+            self._logins.clear()
+            log.warning("detector_state_unreadable", detector=self.name, reason=str(error))
+
+    def _load(self, state: dict[str, Any]) -> None:
+        if state["version"] != _STATE_VERSION:
+            raise ValueError(f"version {state['version']}")
+        logins = {str(key): int(count) for key, count in state["logins"].items()}
+        addresses = {
+            str(address): [Episode.from_json(one) for one in episodes]
+            for address, episodes in state["addresses"].items()
+        }
+        self._newest = int(state["newest"])
+        self._logins.update(logins)
+        self._addresses.update(addresses)
+
+    def _relevant(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Failures, and the successes of addresses that failed."""
+        rows = events.filter(_LOGIN).select(_COLUMNS)
+        if rows.is_empty():
+            return rows
+        failing = rows.filter("failed").get_column("address").unique().to_list()
+        return rows.filter(pl.col("failed") | pl.col("address").is_in([*failing, *self._addresses]))
+
+    def _mark_attempts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add `attempt`: is this failure the first line of an attempt?
+
+        A login is known by address, host, process and the stretch of time it falls in (pids come round again).
+        Within it, the n-th line of an action opens the n-th attempt unless another action already has.
+        """
+        stretch, host = pl.col("time") // self._window, pl.col("host").fill_null("")
+        rows = rows.with_columns(
+            login=pl.when("failed").then(pl.concat_str(stretch, "pid", host, "address", separator="\t")),
+        ).with_columns(step=pl.concat_str("login", "action", separator="\t"))
+        known = pl.DataFrame(
+            {"step": list(self._logins), "before": list(self._logins.values())},
+            schema={"step": pl.String, "before": pl.Int64},
+        )
+        most = (
+            known.group_by(login=pl.col("step").str.replace(r"\t[^\t]*$", ""))
+            .agg(pl.col("before").max())
+            .rename({"before": "most"})
+        )
+        rank = pl.int_range(1, pl.len() + 1).over("step") + pl.col("before").fill_null(0)
+        rows = (
+            rows.join(known, on="step", how="left", maintain_order="left")
+            .join(most, on="login", how="left", maintain_order="left")
+            .with_columns(rank=pl.when(pl.col("login").is_not_null()).then(rank))
+        )
+        self._remember_logins(rows)
+        highest = pl.max_horizontal(
+            pl.col("rank").cum_max().shift(1).over("login").fill_null(0), pl.col("most").fill_null(0)
+        )
+        return rows.with_columns(attempt=pl.col("failed") & (pl.col("pid").is_null() | (pl.col("rank") > highest)))
+
+    def _remember_logins(self, rows: pl.DataFrame) -> None:
+        ranked = rows.filter(pl.col("rank").is_not_null())
+        for step, rank in ranked.group_by("step", maintain_order=True).agg(pl.col("rank").max()).iter_rows():
+            self._logins.pop(step, None)
+            self._logins[step] = rank
+
+    def _take(self, address: str, run: pl.DataFrame, wall: int) -> Iterator[Episode]:
+        """Put a run of rows of one address into its episodes; yield those with a siege that it touched."""
+        if not run.item(0, "failed"):
+            for time, generation, offset, user, text in run.select(
+                "time", "generation", "offset", "user", "text"
+            ).iter_rows():
+                won = self._find(address, time)
+                if won is not None and won.siege is not None:
+                    identifier = event_id(generation, offset)
+                    self._add_success(won, Success(time, identifier, user or "", text[: self._rule.max_text]))
+                    yield won
+            return
+        times = run.get_column("time")
+        episode = self._find(address, times[0]) or self._begin(address, times[0])
+        episode.widen(_int(times.min()), _int(times.max()), times[-1])
+        episode.touched = wall
+        episodes = self._addresses[address]
+        if episodes[-1] is not episode:
+            episodes.remove(episode)
+            episodes.append(episode)
+        self._addresses.move_to_end(address)
+        self._add_attempts(address, episode, run.filter("attempt"), wall)
+        if episode.siege is not None:
+            yield episode
+
+    def _find(self, address: str, time: int) -> Episode | None:
+        """The episode a record at `time` belongs to, most recently touched first."""
+        episodes = self._addresses.get(address, ())
+        for episode in reversed(episodes):
+            if -self._lateness <= time - episode.previous <= self._window:
+                return episode
+        for episode in reversed(episodes):
+            if episode.siege and episode.low - self._window <= time <= episode.high + self._window:
+                return episode
+        return None
+
+    def _begin(self, address: str, time: int) -> Episode:
+        episode = Episode(low=time, high=time, previous=time, touched=0)
+        episodes = self._addresses.setdefault(address, [])
+        episodes.append(episode)
+        if len(episodes) > _MAX_EPISODES_PER_ADDRESS:
+            del episodes[0]
+            self.evicted += 1
+        return episode
+
+    def _add_attempts(self, address: str, episode: Episode, attempts: pl.DataFrame, wall: int) -> None:
+        rule = self._rule
+        begun = 0
+        if episode.siege is None:
+            # Row by row, but only until the threshold is reached.
+            opened_by = None
+            for attempt in _attempts(attempts):
+                begun += 1
+                if episode.try_to_open(attempt, rule, address, wall):
+                    opened_by = attempt
+                    break
+            if opened_by is None:
+                return
+            self._add_samples(episode, attempts.slice(begun - 1, 1))
+            attempts = attempts.slice(begun)
+        siege = episode.siege
+        if siege is None or attempts.is_empty():
+            return
+        siege.count += attempts.height
+        siege.start = min(siege.start, _int(attempts.get_column("time").min()))
+        siege.last = max(siege.last, _int(attempts.get_column("time").max()))
+        for names, column in ((siege.users, "user"), (siege.hosts, "host"), (siege.sources, "source")):
+            if not names.is_full:
+                names.add(attempts.get_column(column).unique(maintain_order=True))
+        wanted = rule.max_event_ids - len(siege.event_ids)
+        siege.event_ids.extend(attempt.event_id for attempt in _attempts(attempts.head(wanted)))
+        self._add_samples(episode, attempts)
+
+    def _add_samples(self, episode: Episode, attempts: pl.DataFrame) -> None:
+        if episode.siege is None:
+            return
+        wanted = self._rule.max_samples - len(episode.siege.samples)
+        some = attempts.head(wanted).select("generation", "offset", "text")
+        for generation, offset, text in some.iter_rows():
+            episode.siege.samples.append((event_id(generation, offset), text[: self._rule.max_text]))
+
+    def _add_success(self, episode: Episode, success: Success) -> None:
+        if episode.siege is None:
+            return
+        episode.siege.success_count += 1
+        if len(episode.siege.successes) < _MAX_SUCCESSES:
+            episode.siege.successes.append(success)
+
+    def _forget(self, rows: pl.DataFrame, wall: int) -> None:
+        """Drop what can no longer matter, then, counted, what is too much."""
+        reach = self._window + self._lateness
+        self._newest = max(self._newest, min(_int(rows.get_column("time").max()), wall + reach))
+        horizon = self._newest - reach
+        for address, episodes in list(self._addresses.items()):
+            if episodes[-1].touched < wall - reach:
+                kept = [one for one in episodes if one.high >= horizon]
+                if kept:
+                    self._addresses[address] = kept
+                else:
+                    del self._addresses[address]
+            else:
+                break
+        surplus = sum(map(len, self._addresses.values())) - self._rule.max_episodes
+        while surplus > 0:
+            _, gone = self._addresses.popitem(last=False)
+            surplus -= len(gone)
+            self.evicted += len(gone)
+        self._forget_logins(horizon // self._window)
+
+    def _forget_logins(self, oldest_stretch: int) -> None:
+        if len(self._logins) > self._rule.max_logins_in_progress // 2:
+            self._logins = {
+                step: rank for step, rank in self._logins.items() if int(step.partition("\t")[0]) >= oldest_stretch
+            }
+        surplus = len(self._logins) - self._rule.max_logins_in_progress
+        for step in list(self._logins)[: max(0, surplus)]:
+            del self._logins[step]
+            self.evicted += 1
+
+
+def _runs(rows: pl.DataFrame, window: int, lateness: int) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Stretches of rows of one address that share an episode for certain, in order per address.
+
+    A run is all failures or all successes, and no failure in it jumps in time.
+    """
+    gap = pl.col("time") - pl.col("time").shift(1).over("address")
+    is_new = (pl.col("failed").ne_missing(pl.col("failed").shift(1).over("address"))) | (
+        pl.col("failed") & ~gap.is_between(-lateness, window)
+    )
+    rows = rows.with_columns(run=is_new.cum_sum().over("address"))
+    for group in rows.partition_by("address", "run", maintain_order=True):
+        yield group.item(0, "address"), group
+
+
+def _attempts(rows: pl.DataFrame) -> Iterator[Attempt]:
+    return map(Attempt._make, rows.select("time", "generation", "offset", "user", "host", "source").iter_rows())
+
+
+def _int(value: Any) -> int:
+    """Polars types the minimum of any column as any value."""
+    return int(value)
