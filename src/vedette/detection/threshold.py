@@ -19,7 +19,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 import structlog
@@ -84,8 +84,9 @@ class FailureThreshold:
         self._changed = True
         wall = int(now.timestamp() * 1_000_000)
         grown: dict[str, tuple[str, Episode]] = {}
-        for address, run in _runs(self._mark_attempts(rows), self._window, self._lateness):
-            for episode in self._take(address, run, wall):
+        rows = _number_runs(self._mark_attempts(rows), self._window, self._lateness)
+        for address, run in _runs(rows):
+            for episode in self._take(address, run, rows, wall):
                 if episode.siege is not None:
                     grown[episode.siege.id] = (address, episode)
         self._forget(rows, wall)
@@ -180,28 +181,22 @@ class FailureThreshold:
             self._logins.pop(step, None)
             self._logins[step] = rank
 
-    def _take(self, address: str, run: pl.DataFrame, wall: int) -> Iterator[Episode]:
-        """Put a run of rows of one address into its episodes; yield those with a siege that it touched."""
-        if not run.item(0, "failed"):
-            for time, generation, offset, user, text in run.select(
-                "time", "generation", "offset", "user", "text"
-            ).iter_rows():
-                won = self._find(address, time)
-                if won is not None and won.siege is not None:
-                    identifier = event_id(generation, offset)
-                    self._add_success(won, Success(time, identifier, user or "", text[: self._rule.max_text]))
-                    yield won
+    def _take(self, address: str, run: _Run, rows: pl.DataFrame, wall: int) -> Iterator[Episode]:
+        """Put a run into its episodes; yield those with a siege that it touched."""
+        if not run.is_failure:
+            yield from self._add_successes(address, rows[run.rows])
             return
-        times = run.get_column("time")
-        episode = self._find(address, times[0]) or self._begin(address, times[0])
-        episode.widen(_int(times.min()), _int(times.max()), times[-1])
+        episode = self._find(address, run.first) or self._begin(address, run.first)
+        episode.widen(run.low, run.high, run.last)
         episode.touched = wall
         episodes = self._addresses[address]
         if episodes[-1] is not episode:
             episodes.remove(episode)
             episodes.append(episode)
         self._addresses.move_to_end(address)
-        self._add_attempts(address, episode, run.filter("attempt"), wall)
+        rest = self._wait_for_siege(address, episode, rows[run.rows], wall) if episode.siege is None else run
+        if rest is not None:
+            self._add_failures(episode, rest, rows)
         if episode.siege is not None:
             yield episode
 
@@ -225,33 +220,36 @@ class FailureThreshold:
             self.evicted += 1
         return episode
 
-    def _add_attempts(self, address: str, episode: Episode, attempts: pl.DataFrame, wall: int) -> None:
-        rule = self._rule
-        begun = 0
-        if episode.siege is None:
-            # Row by row, but only until the threshold is reached.
-            opened_by = None
-            for attempt in _attempts(attempts):
-                begun += 1
-                if episode.try_to_open(attempt, rule, address, wall):
-                    opened_by = attempt
-                    break
-            if opened_by is None:
-                return
-            self._add_samples(episode, attempts.slice(begun - 1, 1))
-            attempts = attempts.slice(begun)
+    def _wait_for_siege(self, address: str, episode: Episode, failures: pl.DataFrame, wall: int) -> _Run | None:
+        """Go row by row, but only until the threshold is reached; what is left then."""
+        attempts = failures.filter("attempt")
+        columns = attempts.select("time", "generation", "offset", "user", "host", "source").iter_rows()
+        for index, attempt in enumerate(map(Attempt._make, columns)):
+            if episode.try_to_open(attempt, self._rule, address, wall):
+                opener = attempts.slice(index, 1)
+                self._add_samples(episode, opener)
+                rest = failures.filter(pl.col("row") > opener.item(0, "row"))
+                return next((run for _, run in _runs(rest)), None)
+        return None
+
+    def _add_failures(self, episode: Episode, run: _Run, rows: pl.DataFrame) -> None:
         siege = episode.siege
-        if siege is None or attempts.is_empty():
+        if siege is None:
             return
-        siege.count += attempts.height
-        siege.start = min(siege.start, _int(attempts.get_column("time").min()))
-        siege.last = max(siege.last, _int(attempts.get_column("time").max()))
-        for names, column in ((siege.users, "user"), (siege.hosts, "host"), (siege.sources, "source")):
-            if not names.is_full:
-                names.add(attempts.get_column(column).unique(maintain_order=True))
-        wanted = rule.max_event_ids - len(siege.event_ids)
-        siege.event_ids.extend(attempt.event_id for attempt in _attempts(attempts.head(wanted)))
-        self._add_samples(episode, attempts)
+        siege.users.add(run.users)
+        siege.hosts.add(run.hosts)
+        siege.sources.add(run.sources)
+        if run.attempt_low is None or run.attempt_high is None:
+            return
+        siege.count += run.attempts
+        siege.start = min(siege.start, run.attempt_low)
+        siege.last = max(siege.last, run.attempt_high)
+        wanted = self._rule.max_event_ids - len(siege.event_ids)
+        if wanted > 0 or len(siege.samples) < self._rule.max_samples:
+            attempts = rows[run.rows].filter("attempt")
+            places = attempts.select("generation", "offset").head(wanted)
+            siege.event_ids.extend(event_id(*place) for place in places.iter_rows())
+            self._add_samples(episode, attempts)
 
     def _add_samples(self, episode: Episode, attempts: pl.DataFrame) -> None:
         if episode.siege is None:
@@ -261,12 +259,18 @@ class FailureThreshold:
         for generation, offset, text in some.iter_rows():
             episode.siege.samples.append((event_id(generation, offset), text[: self._rule.max_text]))
 
-    def _add_success(self, episode: Episode, success: Success) -> None:
-        if episode.siege is None:
-            return
-        episode.siege.success_count += 1
-        if len(episode.siege.successes) < _MAX_SUCCESSES:
-            episode.siege.successes.append(success)
+    def _add_successes(self, address: str, successes: pl.DataFrame) -> Iterator[Episode]:
+        columns = successes.select("time", "generation", "offset", "user", "text")
+        for time, generation, offset, user, text in columns.iter_rows():
+            episode = self._find(address, time)
+            if episode is None or episode.siege is None:
+                continue
+            siege = episode.siege
+            siege.success_count += 1
+            if len(siege.successes) < _MAX_SUCCESSES:
+                identifier = event_id(generation, offset)
+                siege.successes.append(Success(time, identifier, user or "", text[: self._rule.max_text]))
+            yield episode
 
     def _forget(self, rows: pl.DataFrame, wall: int) -> None:
         """Drop what can no longer matter, then, counted, what is too much."""
@@ -300,22 +304,50 @@ class FailureThreshold:
             self.evicted += 1
 
 
-def _runs(rows: pl.DataFrame, window: int, lateness: int) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Stretches of rows of one address that share an episode for certain, in order per address.
+class _Run(NamedTuple):
+    """A stretch of rows of one address that share an episode for certain, summed up.
 
-    A run is all failures or all successes, and no failure in it jumps in time.
+    It is all failures or all successes, and no failure in it jumps in time. `rows` are row numbers of the frame.
     """
+
+    is_failure: bool
+    rows: list[int]
+    first: int
+    last: int
+    low: int
+    high: int
+    attempts: int
+    attempt_low: int | None
+    attempt_high: int | None
+    users: list[str]
+    hosts: list[str]
+    sources: list[str]
+
+
+def _number_runs(rows: pl.DataFrame, window: int, lateness: int) -> pl.DataFrame:
     gap = pl.col("time") - pl.col("time").shift(1).over("address")
-    is_new = (pl.col("failed").ne_missing(pl.col("failed").shift(1).over("address"))) | (
-        pl.col("failed") & ~gap.is_between(-lateness, window)
+    is_other_kind = pl.col("failed").ne_missing(pl.col("failed").shift(1).over("address"))
+    is_new = is_other_kind | (pl.col("failed") & ~gap.is_between(-lateness, window))
+    return rows.with_columns(run=is_new.cum_sum().over("address")).with_row_index("row")
+
+
+def _runs(rows: pl.DataFrame) -> Iterator[tuple[str, _Run]]:
+    """With their addresses; those of one address in order."""
+    time, attempt = pl.col("time"), pl.col("attempt")
+    runs = rows.group_by("address", "run", maintain_order=True).agg(
+        pl.col("failed").first(),
+        pl.col("row"),
+        time.first().alias("first"),
+        time.last().alias("last"),
+        time.min().alias("low"),
+        time.max().alias("high"),
+        attempt.sum().alias("attempts"),
+        time.filter(attempt).min().alias("attempt_low"),
+        time.filter(attempt).max().alias("attempt_high"),
+        *(pl.col(name).drop_nulls().unique(maintain_order=True) for name in ("user", "host", "source")),
     )
-    rows = rows.with_columns(run=is_new.cum_sum().over("address"))
-    for group in rows.partition_by("address", "run", maintain_order=True):
-        yield group.item(0, "address"), group
-
-
-def _attempts(rows: pl.DataFrame) -> Iterator[Attempt]:
-    return map(Attempt._make, rows.select("time", "generation", "offset", "user", "host", "source").iter_rows())
+    for address, _, *run in runs.iter_rows():
+        yield address, _Run(*run)
 
 
 def _int(value: Any) -> int:
