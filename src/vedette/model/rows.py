@@ -8,11 +8,15 @@ the GIL.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
 
 from vedette.model.events import event_id
+from vedette.model.findings import Finding
+from vedette.model.severity import severity_name
 
 SEQUENCE: Final = "vedette.seq"
 """The column that holds an event's number in its store."""
@@ -35,6 +39,17 @@ def ndjson_rows(frame: pl.DataFrame) -> pl.Series:
     members = [_member(name, dtype) for name, dtype in present.schema.items()]
     text = pl.concat_str(pl.lit("{"), pl.concat_str(members, separator=",", ignore_nulls=True), pl.lit("}"))
     return present.select(text.alias("json")).to_series()
+
+
+def finding_row(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON values, with its severity and the name of that."""
+    row = asdict(finding) | {"severity": finding.severity, "severity_name": severity_name(finding.severity)}
+    return row | {name: iso_utc(row[name]) for name in ("first_seen", "last_seen", "found_at")}
+
+
+def iso_utc(time: datetime) -> str:
+    """ISO 8601 with microseconds and Z, as everywhere in rows."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _with_ids(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,14 @@
+"""What people decide: kept in a relational database of its own, migrated by Alembic."""
+
+from vedette.configdb.database import downgrade, open_database, revision_of, upgrade
+from vedette.configdb.manager import Change, ConfigManager, Configured
+
+__all__ = [
+    "Change",
+    "ConfigManager",
+    "Configured",
+    "downgrade",
+    "open_database",
+    "revision_of",
+    "upgrade",
+]
