@@ -89,7 +89,7 @@ class ClauseReader:
             return Wildcard(field, normal(pattern))
         text = word.text if word.is_quoted else literal_text(word.text)
         if field.kind is Kind.PROSE:
-            return Contains(field, text)
+            return Contains(field, text) if text else Exists(field)
         if field.kind is Kind.IP:
             return self._address(field, text, word)
         return Equals(field, text)

@@ -37,7 +37,6 @@ _COMPARE: Final[dict[Operator, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
     Operator.MORE: pl.Expr.gt,
     Operator.AT_LEAST: pl.Expr.ge,
 }
-_STRUCTURE: Final = r"(?s)^[\[{].*$"
 
 
 def mask(query: Query) -> pl.Expr:
@@ -122,20 +121,20 @@ def _column(field: Field) -> pl.Expr:
 
 
 def _text(field: Field) -> pl.Expr:
-    """The field as text; a list or an object within a JSON field has none."""
-    if field.kind is Kind.NUMBER:
-        return pl.col(field.name).cast(pl.String)
-    if field.kind is Kind.JSON:
-        value = _json(field.name)
-        return pl.when(~value.str.contains(_STRUCTURE)).then(value)
-    return pl.col(field.name)
+    """The field as text; a list or an object within a JSON field is its compact JSON."""
+    column = _column(field)
+    return column.cast(pl.String) if field.kind is Kind.NUMBER else column
 
 
 def _number(field: Field) -> pl.Expr:
     if field.kind is not Kind.JSON:
         return pl.col(field.name)
     value = _json(field.name)
-    return pl.when(value.str.contains(f"^(?:{NUMBER.pattern})$")).then(value).cast(pl.Float64, strict=False)
+    return (
+        pl.when(value.str.contains(f"^(?:{NUMBER.pattern})$".replace(r"\d", "[0-9]")))
+        .then(value)
+        .cast(pl.Float64, strict=False)
+    )
 
 
 def _json(key: str) -> pl.Expr:

@@ -10,7 +10,7 @@ from typing import Final
 
 from vedette.model.severity import HIGHEST, LOWEST, severity_name
 
-NUMBER: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
+NUMBER: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 """What counts as a number in a JSON field, in every reading alike."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -51,7 +51,7 @@ def whole_number(text: str) -> int | None:
 
 def json_number(text: str) -> int | float | None:
     """A number as JSON fields compare it."""
-    if not text.isascii() or not NUMBER.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         return None
     return float(text) if "." in text else int(text)
 
