@@ -37,7 +37,7 @@ class SourceRow(Table):
 
     __tablename__ = "sources"
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
     position: Mapped[int]
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     enabled: Mapped[bool]

@@ -162,7 +162,7 @@ class EventBroadcaster:
         channel = self._channels[stream]
         first = channel.next_free
         texts = [
-            json.dumps({**row, SEQUENCE: number}, default=_iso, separators=(",", ":"), allow_nan=False)
+            json.dumps({**row, "seq": number}, default=_iso, separators=(",", ":"), allow_nan=False)
             for number, row in enumerate(rows, first)
         ]
         numbers = pl.int_range(first, first + len(rows), dtype=pl.Int64, eager=True)
@@ -176,9 +176,7 @@ def findings_frame(numbered: Sequence[tuple[int, Finding]]) -> pl.DataFrame:
         looks = {name: look(finding) for name, look in _FINDING_COLUMNS.items()} | _entity(finding)
         for name, values in columns.items():
             values.append(looks.get(name))
-    texts = [
-        json.dumps({**finding_row(finding), SEQUENCE: number}, separators=(",", ":")) for number, finding in numbered
-    ]
+    texts = [json.dumps({**finding_row(finding), "seq": number}, separators=(",", ":")) for number, finding in numbered]
     return pl.DataFrame(columns, schema=EVENT_SCHEMA, strict=False).with_columns(
         pl.Series(SEQUENCE, [number for number, _ in numbered], dtype=pl.Int64),
         pl.Series(ENCODED, texts, dtype=pl.String),

@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "sources",
-        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("id", sa.String(128), nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("document", sa.JSON, nullable=False),
         sa.Column("enabled", sa.Boolean, nullable=False),
