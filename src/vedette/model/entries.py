@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntFlag
@@ -59,7 +60,9 @@ class EntryBatch:
     `position` is where reading resumes once this batch is committed. `size_bytes` is what the batch costs the
     queue. `timezone` (IANA name) and `format_name` are the source's wishes; None means: find out.
     `reference_time` is what a stamp without a year is near to: the time read when following, the file's
-    modification time when reading history.
+    modification time when reading history. `counts` are increments for the ledger by counter name: what was read
+    and is no row of `frame` (`blank`, `hole_bytes`), how much was read (`read`, `bytes`), and what it took (`cut`,
+    `escaped`, `unfinished`).
     """
 
     source_id: str
@@ -74,3 +77,4 @@ class EntryBatch:
     timezone: str | None = None
     format_name: str | None = None
     notes: tuple[LedgerNote, ...] = field(default=())
+    counts: Mapping[str, int] = field(default_factory=dict)
