@@ -1,0 +1,44 @@
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { get } from "@/api/client";
+import type { Finding } from "@/api/rows";
+import { useSubscription } from "@/lib/realtime/react";
+
+const KEPT = 200;
+
+export interface Findings {
+  /** Most recently changed first. */
+  list: readonly Finding[];
+  state: "loading" | "failed" | "ready";
+  reload: () => void;
+}
+
+/** The newest findings: what is stored, kept current by the stream. `onArrival` hears each one as it comes. */
+export function useFindings(onArrival: (finding: Finding, isNew: boolean) => void): Findings {
+  const stored = useQuery({
+    queryKey: ["findings"],
+    queryFn: ({ signal }) => get<{ findings: Finding[] }>("findings", { limit: 100 }, signal),
+  });
+  const [arrived, setArrived] = useState<ReadonlyMap<string, Finding>>(new Map());
+  useSubscription<Finding>(
+    { stream: "findings" },
+    {
+      onRows: (rows) => {
+        const known = new Set([...arrived.keys(), ...(stored.data?.findings.map((each) => each.id) ?? [])]);
+        for (const finding of rows) onArrival(finding, !known.has(finding.id));
+        setArrived((before) => {
+          const after = new Map(before);
+          for (const finding of rows) after.set(finding.id, finding);
+          return new Map([...after].slice(-KEPT));
+        });
+      },
+    },
+  );
+  const list = useMemo(() => {
+    const byId = new Map(stored.data?.findings.map((finding) => [finding.id, finding]));
+    for (const [id, finding] of arrived) byId.set(id, finding);
+    return [...byId.values()].toSorted((a, b) => b.last_seen.localeCompare(a.last_seen)).slice(0, KEPT);
+  }, [stored.data, arrived]);
+  const state = stored.isPending ? "loading" : stored.isError && list.length === 0 ? "failed" : "ready";
+  return { list, state, reload: () => void stored.refetch() };
+}
