@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp
 
 from vedette.api import console
 from vedette.api.browser import BrowserGuard
@@ -35,7 +36,7 @@ def create_app(services: Services) -> FastAPI:
     app = _bare_app(version=services.version, lifespan=lifespan)
     app.state.services = services
     app.state.threads = threads
-    app.add_middleware(BrowserGuard, hosts=services.hosts, origins=services.origins)
+    app.hosts, app.origins = services.hosts, services.origins
     return app
 
 
@@ -44,8 +45,18 @@ def openapi_document(version: str = "") -> dict[str, Any]:
     return _bare_app(version=version or "0").openapi()
 
 
-def _bare_app(*, version: str, lifespan: Any = None) -> FastAPI:
-    app = FastAPI(
+class _Guarded(FastAPI):
+    """Everything goes through the guard, also the answer to an error nobody expected."""
+
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return BrowserGuard(super().build_middleware_stack(), hosts=self.hosts, origins=self.origins)
+
+
+def _bare_app(*, version: str, lifespan: Any = None) -> _Guarded:
+    app = _Guarded(
         title="Vedette",
         version=version,
         description=_DESCRIPTION,

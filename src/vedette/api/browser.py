@@ -86,9 +86,8 @@ class BrowserGuard:
 
     def _is_ours(self, origin: str, host: str) -> bool:
         lowered = origin.lower()
-        parts = urlsplit(lowered)
-        is_same = parts.scheme in ("http", "https") and parts.netloc == host.lower()
-        return is_same or lowered in self._origins
+        scheme, _, rest = lowered.partition("://")
+        return (scheme in ("http", "https") and rest == host.lower()) or lowered in self._origins
 
 
 def _name_of(host: str) -> str | None:

@@ -203,16 +203,21 @@ class Connection:
         while True:
             await self._wait()
             self._wake.clear()
+            is_last = self._goodbye is not None
             await self._send_replies()
-            if self._goodbye is not None:
+            await self._send_rows()
+            if is_last:
                 return
-            for identifier, subscription in tuple(self._subscriptions.items()):
-                message = await subscription.next_message()
-                if message is not None and self._subscriptions.get(identifier) is subscription:
-                    await self._send_replies()
-                    await self._hand_over(message)
             if any(subscription.has_more for subscription in self._subscriptions.values()):
                 self._wake.set()
+
+    async def _send_rows(self) -> None:
+        """One message of each subscription, so that a busy one does not starve the others."""
+        for identifier, subscription in tuple(self._subscriptions.items()):
+            message = await subscription.next_message()
+            if message is not None and self._subscriptions.get(identifier) is subscription:
+                await self._send_replies()
+                await self._hand_over(message)
 
     async def _wait(self) -> None:
         """Until there is something to send, or may be because time has passed."""

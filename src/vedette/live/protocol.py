@@ -189,7 +189,7 @@ def live_schema() -> dict[str, Any]:
 def refusal(error: ValidationError, *, identifier: str | None) -> Error:
     """The first thing that is wrong with a message, in one sentence."""
     first = error.errors(include_url=False, include_context=False)[0]
-    parts = [str(part) for part in first["loc"] if part not in _TYPES]
+    parts = [str(part) for part in first["loc"][1:]]  # behind the message's type
     if first["type"].startswith("union_tag"):
         return Error(id=identifier, title=f"Unknown message type; known are {', '.join(_TYPES)}.", field="type")
     field = ".".join(parts) or None
