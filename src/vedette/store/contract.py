@@ -84,7 +84,9 @@ class EventStore(Protocol):
         """The event with its neighbours in the same generation of its file, in file order; empty if unknown."""
         ...
 
-    def findings(self, *, limit: int, cursor: str | None = None, min_severity: int = 1) -> tuple[list[Finding], str | None]:
+    def findings(
+        self, *, limit: int, cursor: str | None = None, min_severity: int = 1
+    ) -> tuple[list[Finding], str | None]:
         """Most recently changed first."""
         ...
 

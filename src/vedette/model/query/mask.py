@@ -73,7 +73,7 @@ def _read(node: Node) -> pl.Expr:
         case All():
             return pl.lit(True)
         case Exists(field):
-            return _column(field).is_not_null()
+            return value_of(field).is_not_null()
         case _:
             return _leaf(node).fill_null(False)
 
@@ -83,7 +83,7 @@ def _leaf(node: Equals | Contains | Wildcard | Compare | Cidr) -> pl.Expr:
         case Equals(field, str(value)):
             return _equals(field, value)
         case Equals(field, value):
-            return _column(field) == value
+            return value_of(field) == value
         case Contains(field, part):
             return fold(_text(field)).str.contains(folded(part), literal=True)
         case Wildcard(field, pattern):
@@ -116,13 +116,14 @@ def _literal(value: Value) -> pl.Expr:
     return pl.lit(float(value)) if isinstance(value, float) else pl.lit(value)
 
 
-def _column(field: Field) -> pl.Expr:
+def value_of(field: Field) -> pl.Expr:
+    """The field's value in its own type; JSON fields as text."""
     return _json(field.name) if field.kind is Kind.JSON else pl.col(field.name)
 
 
 def _text(field: Field) -> pl.Expr:
     """The field as text; a list or an object within a JSON field is its compact JSON."""
-    column = _column(field)
+    column = value_of(field)
     return column.cast(pl.String) if field.kind is Kind.NUMBER else column
 
 

@@ -37,8 +37,8 @@ def near_severity(text: str) -> str | None:
 
 def near_name(name: str, known: list[str]) -> str | None:
     """The known name of which this one is probably a misspelling."""
-    cutoff = 0.84 if len(name) > 4 else 0.87
-    return next(iter(get_close_matches(name, known, n=1, cutoff=cutoff)), None)
+    alike = [other for other in known if other[0] == name[0]]
+    return next(iter(get_close_matches(name, alike, n=1, cutoff=0.84)), None)
 
 
 def whole_number(text: str) -> int | None:
