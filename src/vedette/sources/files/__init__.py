@@ -1,0 +1,1 @@
+"""Log files: followed while they are written, or read once as history."""

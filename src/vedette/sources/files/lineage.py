@@ -1,0 +1,243 @@
+"""A live log file with everything it was rotated to: which of its files is which generation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Final
+
+from vedette.model.errors import SourceError
+from vedette.model.positions import Position
+from vedette.sources.files.compressed import CompressedContent
+from vedette.sources.files.content import Content, FileFacts, PlainContent
+from vedette.sources.files.identity import fingerprint, is_copy_of, is_same_content
+from vedette.sources.files.reader import GenerationReader
+from vedette.sources.files.rotation import COMPRESSED, age_key, rotated_name
+
+_MOST_FINISHED_COMPARED: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may hold a generation of a lineage. `is_wanted`: the source's paths mean it; the others are
+    only rotated siblings."""
+
+    path: str
+    facts: FileFacts
+    is_wanted: bool
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.path.endswith(COMPRESSED)
+
+    @property
+    def is_rotated(self) -> bool:
+        return bool(rotated_name(PurePath(self.path).name).mark)
+
+
+@dataclass(slots=True)
+class Lineage:
+    """One live path. `readers` oldest first; a newer one is not read before the older ones are at their end.
+
+    `cut_off` holds readers whose bytes stand no longer in their file, until the generation is found again or given up.
+    """
+
+    live: str
+    wanted: set[str] = field(default_factory=set)
+    readers: list[GenerationReader] = field(default_factory=list)
+    cut_off: dict[int, GenerationReader] = field(default_factory=dict)
+    seen: dict[str, FileFacts | None] = field(default_factory=dict)
+    is_dirty: bool = True
+    retry_at: float = 0.0
+
+    def candidates(self, *, with_siblings: bool) -> list[Candidate]:
+        """Its files as they are now, oldest first. Blocks; unreadable folders look empty."""
+        paths = set(self.wanted)
+        if with_siblings:
+            paths.update(_siblings(self.live))
+        found = []
+        for path in paths:
+            with suppress(OSError):
+                status = os.stat(path)
+                if os.path.isfile(path):
+                    found.append(Candidate(path, FileFacts.of(status), path in self.wanted))
+        return sorted(found, key=lambda each: (each.path == self.live, *age_key(each.path, each.facts.modified_ns)))
+
+
+def live_name_of(path: str, is_live: Callable[[str], bool]) -> str:
+    """The live path that a path is a rotated file of, by `is_live`; the path itself when there is none."""
+    pure = PurePath(path)
+    name = pure.name
+    while (root := rotated_name(name).root) != name:
+        name = root
+        if is_live(str(pure.with_name(name))):
+            return str(pure.with_name(name))
+    return path
+
+
+def _siblings(live: str) -> Iterator[str]:
+    folder, name = Path(live).parent, PurePath(live).name
+    stem = PurePath(name).stem
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for other in names:
+        if other == name or (other.startswith(stem) and _descends_from(other, name)):
+            yield str(folder / other)
+
+
+def _descends_from(name: str, live: str) -> bool:
+    while (root := rotated_name(name).root) != name:
+        if root == live:
+            return True
+        name = root
+    return False
+
+
+@dataclass(slots=True)
+class Recognition:
+    """Which candidate is which known generation. Indices are those of the candidates.
+
+    `open_readers` are read already; `resumed` continue behind a position; `done` hold nothing new;
+    `lost` are unfinished positions found nowhere (not those that a file which cannot be read now may hold:
+    `is_undecided`). `unknown` are the rest.
+    """
+
+    open_readers: dict[int, GenerationReader] = field(default_factory=dict)
+    resumed: dict[int, Position] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+    lost: list[Position] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+    is_undecided: bool = False
+
+    def is_bound(self, index: int) -> bool:
+        return index in self.open_readers or index in self.resumed or index in self.done
+
+    def newest_known(self) -> int:
+        """The highest index of a candidate that holds a known generation, -1 for none."""
+        return max((*self.open_readers, *self.resumed, *self.done), default=-1)
+
+
+class Recogniser:
+    """Compares candidates with positions; opens each candidate at most once and keeps it until `close`."""
+
+    def __init__(self, candidates: Sequence[Candidate], *, is_settling: Callable[[FileFacts], bool]) -> None:
+        self.candidates = candidates
+        self.result = Recognition()
+        self._contents: dict[int, Content] = {}
+        self._is_settling = is_settling
+
+    def bind_readers(self, readers: Iterable[GenerationReader]) -> None:
+        """Files that are being read, by place."""
+        by_place = {reader.place: reader for reader in readers}
+        for index, candidate in enumerate(self.candidates):
+            if reader := by_place.get(candidate.facts.place):
+                self.result.open_readers[index] = reader
+
+    def bind_by_place(self, positions_at: Callable[[tuple[int, int]], Sequence[Position]]) -> None:
+        for index, candidate in self._unbound():
+            if candidate.is_compressed:
+                continue
+            for position in positions_at(candidate.facts.place):
+                if self._is_same(position, index, is_same_place=True):
+                    self._bind(index, position)
+                    break
+
+    def bind_by_content(self, positions: Sequence[Position]) -> None:
+        """Positions whose file was copied or compressed; unfinished ones first."""
+        bound = {position.generation for position in self.result.resumed.values()}
+        unfinished = [position for position in positions if not position.is_finished]
+        finished = [position for position in positions if position.is_finished][-_MOST_FINISHED_COMPARED:]
+        for position in (*unfinished, *reversed(finished)):
+            if position.generation in bound:
+                continue
+            for index, _ in self._unbound():
+                if self._is_same(position, index, is_same_place=False):
+                    self._bind(index, position)
+                    bound.add(position.generation)
+                    break
+
+    def set_copies_aside(self, lost: Sequence[Position], cut_off: Iterable[GenerationReader]) -> None:
+        """A rotated file that is the beginning of a generation read further than it reaches holds nothing new."""
+        heads = [reader.head for reader in cut_off]
+        for index, candidate in self._unbound():
+            if candidate.is_compressed or not candidate.is_rotated:
+                continue
+            with self._noting_errors(index):
+                content = self.content(index)
+                if any(_is_beginning(content, position) for position in lost) or any(
+                    head and content.facts().size and head.startswith(content.read_at(0, len(head))) for head in heads
+                ):
+                    self.result.done.add(index)
+
+    def set_twins_aside(self, readers: Iterable[GenerationReader]) -> None:
+        """A rotated file that is a copy of one being read is not read beside it: copytruncate makes it before it
+        truncates, and then it continues that generation."""
+        plain = [reader for reader in readers if not reader.content.is_compressed]
+        for index, candidate in self._unbound():
+            if candidate.is_compressed or not candidate.is_rotated:
+                continue
+            with self._noting_errors(index):
+                if any(is_copy_of(self.content(index), reader.content) for reader in plain):
+                    self.result.done.add(index)
+
+    def content(self, index: int) -> Content:
+        """The opened candidate. Raises SourceError."""
+        if index not in self._contents:
+            candidate = self.candidates[index]
+            content: Content = (
+                CompressedContent(candidate.path) if candidate.is_compressed else PlainContent(candidate.path)
+            )
+            self._contents[index] = content
+        return self._contents[index]
+
+    def take(self, index: int) -> Content:
+        """The opened candidate, now the caller's to close. Raises SourceError."""
+        content = self.content(index)
+        del self._contents[index]
+        return content
+
+    def close(self) -> None:
+        for content in self._contents.values():
+            content.close()
+        self._contents.clear()
+
+    def _unbound(self) -> list[tuple[int, Candidate]]:
+        return [(i, each) for i, each in enumerate(self.candidates) if not self.result.is_bound(i)]
+
+    def _bind(self, index: int, position: Position) -> None:
+        content = self.content(index)
+        has_more = content.is_compressed or content.facts().size > position.offset
+        if position.is_finished and (content.is_compressed or not has_more):
+            self.result.done.add(index)
+        else:
+            self.result.resumed[index] = position
+
+    def _is_same(self, position: Position, index: int, *, is_same_place: bool) -> bool:
+        with self._noting_errors(index):
+            content = self.content(index)
+            if is_same_content(position, content, is_same_place=is_same_place):
+                return True
+            if content.is_compressed and self._is_settling(content.facts()):
+                self.result.is_undecided = True
+        return False
+
+    @contextmanager
+    def _noting_errors(self, index: int) -> Iterator[None]:
+        candidate = self.candidates[index]
+        try:
+            yield
+        except SourceError as error:
+            self.result.errors[candidate.path] = str(error)
+            self.result.is_undecided = True
+
+
+def _is_beginning(content: Content, position: Position) -> bool:
+    if content.facts().size >= position.offset or not position.head_length:
+        return False
+    head = content.read_at(0, position.head_length)
+    return len(head) == position.head_length and fingerprint(head) == position.head_hash

@@ -1,0 +1,275 @@
+"""One generation of one file, read in order from where it was left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from vedette.model.clock import Clock
+from vedette.model.entries import EntryBatch, LedgerNote
+from vedette.model.positions import HEAD_BYTES, TAIL_BYTES, Position
+from vedette.sources.encodings import SNIFF_BYTES, UTF8, sniff, unit_of
+from vedette.sources.files.compressed import CompressedContent
+from vedette.sources.files.content import Content, FileFacts
+from vedette.sources.files.identity import fingerprint
+from vedette.sources.lines import Lines, LineSplitter, no_entries
+
+_SETTLED_AFTER: Final = timedelta(milliseconds=200)
+"""A file changed more recently may change again without its time of change showing it."""
+_ROW_COST: Final = 64
+
+
+class Overwritten(Exception):  # an event of the file, not a fault
+    """The bytes that were read stand no longer in the file: it was truncated, or truncated and has grown again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """What every batch of a source carries, and how its files are read."""
+
+    source_id: str
+    clock: Clock
+    max_line_bytes: int
+    block_bytes: int
+    encoding: str | None = None
+    priority: int = 5
+    timezone: str | None = None
+    format_name: str | None = None
+
+
+class GenerationReader:
+    """Reads one generation. Blocks; not thread-safe; owns `content`.
+
+    `offset` is 0 or the beginning of a record. Positions stand at the beginning of the first record not given out, so
+    an unfinished last line is read again after a restart.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        path: str,
+        generation: int,
+        settings: ReadSettings,
+        *,
+        offset: int = 0,
+        encoding: str = "",
+        fallback_encoding: str = UTF8,
+    ) -> None:
+        self.path = path
+        self.generation = generation
+        self.content = content
+        self._settings = settings
+        facts = content.facts()
+        self.place = facts.place
+        self.last_size = facts.size
+        self._modified_at = datetime.fromtimestamp(facts.modified_ns / 1e9, UTC)
+        self._head = content.read_at(0, min(HEAD_BYTES, offset))
+        tail = min(TAIL_BYTES, offset)
+        self._tail = content.read_at(offset - tail, tail)  # before the next byte to read
+        self._boundary_tail = self._tail  # before the position
+        self._read_offset = offset
+        if offset and not encoding:
+            encoding, _ = sniff(content.read_at(0, SNIFF_BYTES), wish=settings.encoding, fallback=fallback_encoding)
+        self._lines = LineSplitter(
+            max_line_bytes=settings.max_line_bytes,
+            offset=offset,
+            encoding=encoding,
+            wish=settings.encoding,
+            fallback=fallback_encoding,
+        )
+        self._seen: FileFacts | None = None
+        self.is_at_end = False
+        self.grew_at = settings.clock.monotonic()
+
+    @property
+    def encoding(self) -> str:
+        return self._lines.encoding
+
+    @property
+    def offset(self) -> int:
+        """Where the position stands."""
+        return self._lines.offset
+
+    @property
+    def read_offset(self) -> int:
+        """Offset of the next byte to read."""
+        return self._read_offset
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes, at most HEAD_BYTES, as far as they were read."""
+        return self._head
+
+    @property
+    def lag_bytes(self) -> int:
+        """Bytes of the file not read yet; 0 where a compressed file does not tell."""
+        return 0 if self.content.is_compressed else max(0, self.last_size - self._read_offset)
+
+    @property
+    def has_unfinished_line(self) -> bool:
+        return self._lines.pending_bytes > 0
+
+    def position(self, *, is_finished: bool = False) -> Position:
+        """Where reading resumes once everything given out is stored."""
+        offset = self._lines.offset
+        head = self._head[: min(HEAD_BYTES, offset)]
+        return Position(
+            source_id=self._settings.source_id,
+            generation=self.generation,
+            path=self.path,
+            device=self.place[0],
+            inode=self.place[1],
+            head_length=len(head),
+            head_hash=fingerprint(head),
+            offset=offset,
+            tail_length=len(self._boundary_tail),
+            tail_hash=fingerprint(self._boundary_tail),
+            encoding=self._lines.encoding,
+            updated_at=self._settings.clock.now(),
+            is_finished=is_finished,
+        )
+
+    def read(self) -> EntryBatch | None:
+        """The records that are complete within the next block, None when there are none.
+
+        `is_at_end` says whether there is more to read. Raises Overwritten, and SourceError when the file cannot be
+        read; what was read before stays valid.
+        """
+        facts = self.content.facts()
+        if facts == self._seen:
+            self.is_at_end = True
+            return None
+        block = self._next_block(facts)
+        self.last_size = max(facts.size, self._read_offset + len(block))
+        self.is_at_end = len(block) < self._settings.block_bytes
+        self._seen = facts if self.is_at_end and self._is_settled(facts) else None
+        if not block:
+            return None
+        self.grew_at = self._settings.clock.monotonic()
+        return self._batch_of(block, facts)
+
+    def flush(self, *, final: bool, is_finished: bool = False, notes: tuple[LedgerNote, ...] = ()) -> EntryBatch | None:
+        """The last line although its end never came, marked UNFINISHED; None when there is none.
+
+        `final`: also half a code unit at the end. `is_finished`: the generation is over, which the position says;
+        then there always is a batch.
+        """
+        before = self._lines.offset
+        lines = self._lines.flush(final=final)
+        moved = self._lines.offset - before
+        if not moved and not is_finished:
+            return None
+        behind = self._read_offset - self._lines.offset
+        self._boundary_tail = self._tail[: len(self._tail) - behind] if behind else self._tail
+        return self._batch(lines, moved, is_finished=is_finished, notes=notes)
+
+    def close(self) -> None:
+        self.content.close()
+
+    def _next_block(self, facts: FileFacts) -> bytes:
+        if self.content.is_compressed:
+            return self.content.read_at(self._read_offset, self._settings.block_bytes)
+        if facts.size < self._read_offset:
+            raise Overwritten
+        wanted = min(self._settings.block_bytes, max(facts.size - self._read_offset, 1))
+        known = len(self._tail)
+        window = self.content.read_at(self._read_offset - known, known + wanted)
+        if window[:known] != self._tail or self.content.read_at(0, len(self._head)) != self._head:
+            raise Overwritten
+        return window[known:]
+
+    def _is_settled(self, facts: FileFacts) -> bool:
+        age = self._settings.clock.now().timestamp() * 1e9 - facts.modified_ns
+        return self.content.is_compressed or age > _SETTLED_AFTER.total_seconds() * 1e9
+
+    def _batch_of(self, block: bytes, facts: FileFacts) -> EntryBatch | None:
+        before = self._lines.offset
+        lines = self._lines.feed(block)
+        window = self._tail + block
+        window_start = self._read_offset - len(self._tail)
+        self._read_offset += len(block)
+        self._tail = window[-TAIL_BYTES:]
+        if len(self._head) < HEAD_BYTES and window_start <= len(self._head):
+            self._head += window[len(self._head) - window_start :][: HEAD_BYTES - len(self._head)]
+        moved = self._lines.offset - before
+        if not moved:
+            return None
+        end = self._lines.offset - window_start
+        self._boundary_tail = window[max(0, end - TAIL_BYTES) : end]
+        self._modified_at = datetime.fromtimestamp(facts.modified_ns / 1e9, UTC)
+        return self._batch(lines, moved)
+
+    def _batch(
+        self, lines: Lines, consumed: int, *, is_finished: bool = False, notes: tuple[LedgerNote, ...] = ()
+    ) -> EntryBatch:
+        now = self._settings.clock.now()
+        counts = {**lines.counts, "bytes": consumed}
+        return EntryBatch(
+            source_id=self._settings.source_id,
+            generation=self.generation,
+            path=self.path,
+            frame=lines.frame,
+            position=self.position(is_finished=is_finished),
+            size_bytes=consumed + _ROW_COST * lines.frame.height,
+            read_at=now,
+            reference_time=min(now, self._modified_at),
+            priority=self._settings.priority,
+            timezone=self._settings.timezone,
+            format_name=self._settings.format_name,
+            notes=notes,
+            counts={name: amount for name, amount in counts.items() if amount},
+        )
+
+
+def last_line_start(content: Content, settings: ReadSettings) -> tuple[int, str]:
+    """(offset, encoding) behind the last line end there is now: where following starts that skips what is there.
+    The end itself where no line end is within the longest line's reach."""
+    size = content.facts().size
+    start = content.read_at(0, SNIFF_BYTES)
+    if not size or not start:
+        return 0, ""
+    encoding, _ = sniff(start, wish=settings.encoding)
+    unit, end = unit_of(encoding), "\n".encode(encoding)
+    first = max(0, size - settings.max_line_bytes) // unit * unit
+    data = content.read_at(first, size - first)
+    found = data.rfind(end)
+    while found >= 0 and found % unit:
+        found = data.rfind(end, 0, found + unit - 1)
+    if found >= 0:
+        return first + found + unit, encoding
+    return (0, "") if first == 0 else (size // unit * unit, encoding)
+
+
+def empty_batch(
+    settings: ReadSettings,
+    position: Position | None,
+    *,
+    notes: tuple[LedgerNote, ...] = (),
+    path: str = "",
+    counts: Mapping[str, int] | None = None,
+) -> EntryBatch:
+    """A batch that only moves a position or carries notes."""
+    now = settings.clock.now()
+    return EntryBatch(
+        source_id=settings.source_id,
+        generation=position.generation if position else 0,
+        path=position.path if position else path,
+        frame=no_entries(),
+        position=position,
+        size_bytes=_ROW_COST,
+        read_at=now,
+        reference_time=now,
+        priority=settings.priority,
+        timezone=settings.timezone,
+        format_name=settings.format_name,
+        notes=notes,
+        counts=counts or {},
+    )
+
+
+def damage_of(content: Content) -> None:
+    """Raise what ended the reading of a compressed file, if it did not end by itself."""
+    if isinstance(content, CompressedContent):
+        content.raise_damage()
