@@ -12,12 +12,12 @@ from starlette.types import ASGIApp
 
 from vedette.api import console
 from vedette.api.browser import BrowserGuard
+from vedette.api.limits import BodyLimit
 from vedette.api.problems import Problem, describe_errors
 from vedette.api.routes import ROUTERS
 from vedette.api.services import Services
 from vedette.api.threads import StoreThreads
 
-_MAX_BODY: Final = 2**20
 _DESCRIPTION: Final = (
     "Events, findings, sources and health of one Vedette. Errors are `application/problem+json` (RFC 9457). "
     "What happens now comes over the WebSocket `/api/v1/live`."
@@ -52,7 +52,8 @@ class _Guarded(FastAPI):
     origins: tuple[str, ...] = ()
 
     def build_middleware_stack(self) -> ASGIApp:
-        return BrowserGuard(super().build_middleware_stack(), hosts=self.hosts, origins=self.origins)
+        inside = BodyLimit(super().build_middleware_stack())
+        return BrowserGuard(inside, hosts=self.hosts, origins=self.origins)
 
 
 def _bare_app(*, version: str, lifespan: Any = None) -> _Guarded:
@@ -64,7 +65,6 @@ def _bare_app(*, version: str, lifespan: Any = None) -> _Guarded:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=_MAX_BODY,
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )

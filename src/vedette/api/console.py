@@ -60,7 +60,7 @@ async def console(request: Request, services: Has, path: Annotated[str, PathPara
     if found is not None:
         caching = "public, max-age=31536000, immutable" if first == _HASHED else "no-cache"
         return FileResponse(found, headers={"Cache-Control": caching})
-    if "." in path.rpartition("/")[2]:
+    if path != "index.html" and "." in path.rpartition("/")[2]:
         raise Refused(HTTPStatus.NOT_FOUND, f"There is no file {request.url.path}.")
     return _page(await run_in_threadpool(_index, root))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from vedette.api.problems import MEDIA_TYPE
 from vedette.api.services import Services
@@ -44,9 +46,15 @@ def parsed(text: str, services: Services) -> query.Query:
     return query.parse_query(text, now=services.clock.now())
 
 
-def answer(body: dict[str, Any], *, status: int = 200) -> JSONResponse:
-    """A body that is JSON already: the store's rows are not taken apart again."""
-    return JSONResponse(body, status_code=status)
+async def answer(threads: StoreThreads, read: Callable[[], dict[str, Any]]) -> Response:
+    """Read a body from the store and encode it, both away from the event loop. Rows are JSON already: they are not
+    taken apart again."""
+    return Response(await threads.run(lambda: encoded(read())), media_type="application/json")
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """JSON as compact as it can be."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

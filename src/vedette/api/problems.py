@@ -59,6 +59,7 @@ class Refused(Exception):
         *,
         field: str | None = None,
         value: str | None = None,
+        suggestion: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -66,6 +67,7 @@ class Refused(Exception):
         self.detail = detail
         self.field = field
         self.value = value
+        self.suggestion = suggestion
         self.headers = headers
 
 
@@ -129,11 +131,17 @@ def _query(request: Request, error: Exception) -> JSONResponse:
         400,
         str(error),
         path=request.url.path,
-        field="query",
+        field=_parameter_with(request, error.text),
         value=_shortened(error.text),
         position=error.position,
         suggestion=error.suggestion,
     )
+
+
+def _parameter_with(request: Request, text: str) -> str:
+    """The parameter that a text came in: queries, cursors and columns are all judged by the store."""
+    named = (name for name, value in request.query_params.items() if name != "query" and value == text)
+    return next(named, "query")
 
 
 def _settings(request: Request, error: Exception) -> JSONResponse:
@@ -160,6 +168,7 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
         headers=error.headers,
         field=error.field,
         value=None if error.value is None else _shortened(error.value),
+        suggestion=error.suggestion,
     )
 
 
@@ -169,7 +178,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     detail = {
         404: f"There is nothing at {path}; the API is described at /api/openapi.json.",
         405: f"{path} cannot be asked with {request.method}.",
-        413: "The body is larger than 1 MiB; send less.",
+        400: "The body cannot be read; send JSON in UTF-8.",
     }.get(error.status_code, str(error.detail))
     headers = dict(error.headers) if error.headers else None
     return problem_response(error.status_code, detail, path=path, headers=headers)

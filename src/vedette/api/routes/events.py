@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from difflib import get_close_matches
 from http import HTTPStatus
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response, StreamingResponse
 
-from vedette.api.context import COMMON, Cursor, Has, QueryText, Threads, answer, parsed, problems
+from vedette.api.context import COMMON, Cursor, Has, QueryText, Threads, answer, encoded, parsed, problems
 from vedette.api.guard import requires
 from vedette.api.problems import Refused, not_found
 from vedette.api.schemas import ContextPage, EventPage, EventRow, Histogram, TopValues
 from vedette.model.events import COLUMN_BY_NAME
-from vedette.model.rows import iso_utc
-from vedette.store.contract import Page
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"], responses=COMMON | problems(400, 422, 503))
 
@@ -42,8 +40,12 @@ async def search_events(
 ) -> Response:
     """A page of the events that match."""
     wanted = parsed(query, services)
-    page = await threads.run(services.store.search, wanted, limit=limit, cursor=cursor, newest_first=order == "newest")
-    return answer({"rows": page.rows, "cursor": page.cursor})
+
+    def read() -> dict[str, Any]:
+        page = services.store.search(wanted, limit=limit, cursor=cursor, newest_first=order == "newest")
+        return {"rows": page.rows, "cursor": page.cursor}
+
+    return await answer(threads, read)
 
 
 @router.get("/histogram", dependencies=[Depends(requires("events:read"))], response_model=Histogram)
@@ -56,13 +58,16 @@ async def histogram(
     ] = "1m",
 ) -> Response:
     """How many events match, by time and severity."""
-    width = _interval(interval)
-    rows = await threads.run(services.store.histogram, parsed(query, services), interval=width)
-    if len(rows) > _MAX_BUCKETS:
-        detail = f"interval: {interval} makes {len(rows)} buckets, {_MAX_BUCKETS} are the limit; use a longer one."
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field="interval", value=interval)
-    buckets = [{**row, "time": row["time"] if isinstance(row["time"], str) else iso_utc(row["time"])} for row in rows]
-    return answer({"interval_seconds": width.total_seconds(), "buckets": buckets})
+    wanted, width = parsed(query, services), _interval(interval)
+
+    def read() -> dict[str, Any]:
+        rows = services.store.histogram(wanted, interval=width)
+        if len(rows) > _MAX_BUCKETS:
+            detail = f"interval: {interval} makes {len(rows)} buckets; at most {_MAX_BUCKETS}, use a longer one."
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field="interval", value=interval)
+        return {"interval_seconds": width.total_seconds(), "buckets": rows}
+
+    return await answer(threads, read)
 
 
 @router.get("/top", dependencies=[Depends(requires("events:read"))], response_model=TopValues)
@@ -74,13 +79,8 @@ async def top_values(
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> Response:
     """The most frequent values of a column among the events that match."""
-    known = COLUMN_BY_NAME.get(column)
-    if known is None or known.name == "fields":
-        names = ", ".join(sorted({each.name for each in COLUMN_BY_NAME.values()} - {"fields"}))
-        detail = f"column: there is no column {column!r}; there are {names}."
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field="column", value=column)
-    rows = await threads.run(services.store.top, parsed(query, services), known.name, limit=limit)
-    return answer({"column": known.name, "values": rows})
+    wanted, name = parsed(query, services), _full_name(column)
+    return await answer(threads, lambda: {"column": name, "values": services.store.top(wanted, name, limit=limit)})
 
 
 @router.get(
@@ -95,20 +95,18 @@ async def export_events(
     """Every event that matches, one JSON object a line. An export that fails half-way breaks off without its end."""
     wanted = parsed(query, services)
 
-    async def read(cursor: str | None) -> Page:
-        return await threads.run(
-            services.store.search, wanted, limit=_EXPORT_PAGE, cursor=cursor, newest_first=order == "newest"
-        )
+    def read(cursor: str | None) -> tuple[bytes, str | None]:
+        page = services.store.search(wanted, limit=_EXPORT_PAGE, cursor=cursor, newest_first=order == "newest")
+        return b"".join(encoded(row) + b"\n" for row in page.rows), page.cursor
 
-    async def pages(page: Page) -> AsyncIterator[str]:
-        while True:
-            yield "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in page.rows)
-            if page.cursor is None:
-                return
-            page = await read(page.cursor)
+    async def pages(text: bytes, cursor: str | None) -> AsyncIterator[bytes]:
+        yield text
+        while cursor is not None:
+            text, cursor = await threads.run(read, cursor)
+            yield text
 
     return StreamingResponse(
-        pages(await read(None)),
+        pages(*await threads.run(read, None)),
         media_type="application/x-ndjson",
         headers={"Content-Disposition": 'attachment; filename="events.ndjson"'},
     )
@@ -122,10 +120,14 @@ async def export_events(
 )
 async def get_event(services: Has, threads: Threads, event_id: EventId) -> Response:
     """One event."""
-    row = await threads.run(services.store.get, event_id)
-    if row is None:
-        raise not_found("event", event_id, field="event_id")
-    return answer(row)
+
+    def read() -> dict[str, Any]:
+        row = services.store.get(event_id)
+        if row is None:
+            raise not_found("event", event_id, field="event_id")
+        return row
+
+    return await answer(threads, read)
 
 
 @router.get(
@@ -142,10 +144,27 @@ async def event_context(
     after: Annotated[int, Query(ge=0, le=200)] = 10,
 ) -> Response:
     """The event with the records before and after it in the same file."""
-    rows = await threads.run(services.store.context, event_id, before=before, after=after)
-    if not rows:
-        raise not_found("event", event_id, field="event_id")
-    return answer({"rows": rows})
+
+    def read() -> dict[str, Any]:
+        rows = services.store.context(event_id, before=before, after=after)
+        if not rows:
+            raise not_found("event", event_id, field="event_id")
+        return {"rows": rows}
+
+    return await answer(threads, read)
+
+
+def _full_name(column: str) -> str:
+    known = COLUMN_BY_NAME.get(column)
+    if known is not None and known.name != "fields":
+        return known.name
+    if column.startswith("fields.") and column != "fields.":
+        return column
+    near = get_close_matches(column, COLUMN_BY_NAME, n=1)
+    hint = f"did you mean {near[0]}?" if near else "write fields.NAME for what has no column."
+    detail = f"column: there is no column {column!r}; {hint}"
+    suggestion = near[0] if near else None
+    raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field="column", value=column, suggestion=suggestion)
 
 
 def _interval(text: str) -> timedelta:

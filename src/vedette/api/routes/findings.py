@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
@@ -25,8 +25,12 @@ async def list_findings(
     min_severity: Annotated[int, Query(ge=1, le=10)] = 1,
 ) -> Response:
     """A page of findings, most recently changed first."""
-    found, following = await threads.run(services.store.findings, limit=limit, cursor=cursor, min_severity=min_severity)
-    return answer({"rows": [finding_row(finding) for finding in found], "cursor": following})
+
+    def read() -> dict[str, Any]:
+        found, following = services.store.findings(limit=limit, cursor=cursor, min_severity=min_severity)
+        return {"rows": [finding_row(finding) for finding in found], "cursor": following}
+
+    return await answer(threads, read)
 
 
 @router.get(
@@ -39,7 +43,11 @@ async def get_finding(
     services: Has, threads: Threads, finding_id: Annotated[str, Path(min_length=1, max_length=200)]
 ) -> Response:
     """One finding with its evidence."""
-    finding = await threads.run(services.store.finding, finding_id)
-    if finding is None:
-        raise not_found("finding", finding_id, field="finding_id")
-    return answer(finding_row(finding))
+
+    def read() -> dict[str, Any]:
+        finding = services.store.finding(finding_id)
+        if finding is None:
+            raise not_found("finding", finding_id, field="finding_id")
+        return finding_row(finding)
+
+    return await answer(threads, read)
