@@ -75,6 +75,10 @@ class Client {
       return this.say({ type: "error", id, title, position: typo.index, suggestion: query.replace("sevrity", "severity") });
     }
     const matches = matcher(query);
+    if (stream === "metrics" || stream === "status") {
+      this.subscriptions.set(id, { stream, matches, from: 0, isPaused: false });
+      return this.say({ type: "subscribed", id, stream, query, epoch: flags.epoch, next_seq: 0 });
+    }
     let from = stream === "events" ? nextSeq : findings.length + 1;
     if (resume) from = resume.seq + 1;
     else if (backlog > 0 && stream === "events") from = rows.filter(matches).at(-backlog)?.["vedette.seq"] ?? rows[0]?.["vedette.seq"] ?? from;
@@ -83,9 +87,21 @@ class Client {
     this.flush();
   }
 
+  measure(id, subscription) {
+    if (Date.now() - subscription.from < 1_000) return;
+    subscription.from = Date.now();
+    const rates = { "1s": rate, "10s": rate, "60s": rate };
+    const row = { events_per_second: rates, latency_p50_ms: rate ? 38 : null, latency_p99_ms: null, state: "ok" };
+    this.say({ type: "batch", id, first_seq: subscription.from, last_seq: subscription.from, rows: [row] });
+  }
+
   flush() {
     for (const [id, subscription] of this.subscriptions) {
-      if (subscription.isPaused) continue;
+      if (subscription.isPaused || subscription.stream === "status") continue;
+      if (subscription.stream === "metrics") {
+        this.measure(id, subscription);
+        continue;
+      }
       const isEvents = subscription.stream === "events";
       const until = isEvents ? nextSeq : findings.length + 1;
       if (subscription.from >= until) continue;
@@ -103,8 +119,7 @@ const now = () => new Date().toISOString().replace("Z", "000Z");
 const at = (ago) => new Date(Date.now() - ago).toISOString();
 
 function api(path, query) {
-  if (path === "findings") return { findings: findings.toReversed(), cursor: null };
-  if (path === "stats") return { events_per_second: rate, lag_ms: rate ? 38 : null, events: rows.length };
+  if (path === "findings") return { rows: findings.toReversed(), cursor: null };
   if (path === "sources") return { sources: sources() };
   if (path === "health") return health();
   if (path === "events") return { rows: rows.filter(matcher(query.get("query") ?? "")).slice(-Number(query.get("limit") ?? 100)).toReversed(), cursor: null };
@@ -118,11 +133,17 @@ function api(path, query) {
 }
 
 function sources() {
-  const base = { kind: "file", state: "running", last_error: null };
+  const source = (id, path, share, format, more = {}) => ({
+    id, name: "", enabled: true, origin: "given", state: "ok", since: at(60_000), reason: "", remedy: "", config: { paths: [path] }, files: [path], format: { format },
+    details: { state: "running", events_per_second: rate * share, lag_bytes: 0, last_line_at: flags.empty ? null : at(300) }, ledger: {}, notes: [], ...more,
+  });
   return [
-    { ...base, id: "auth.log", name: "/var/log/auth.log", paths: ["/var/log/auth.log"], events_per_second: rate * 0.7, format: "syslog-rfc3164", lag_ms: 21, last_event_at: flags.empty ? null : at(300) },
-    { ...base, id: "access.log", name: "/var/log/nginx/*.log", paths: ["/var/log/nginx/*.log"], events_per_second: rate * 0.2, format: "nginx-combined", lag_ms: 38, last_event_at: flags.empty ? null : at(900) },
-    { ...base, id: "out.log", name: "/opt/app/out.log", paths: ["/opt/app/out.log"], state: "failed", events_per_second: 0, format: null, lag_ms: null, last_event_at: null, last_error: "/opt/app/out.log: permission denied; let the group adm read it. Trying again in 30 s." },
+    source("auth.log", "/var/log/auth.log", 0.7, "syslog-rfc3164"),
+    source("access.log", "/var/log/nginx/*.log", 0.2, "nginx-combined"),
+    source("out.log", "/opt/app/out.log", 0, null, {
+      state: "degraded", details: { state: "waiting", events_per_second: 0, lag_bytes: 0, last_line_at: null },
+      reason: "/opt/app/out.log cannot be read: permission denied.", remedy: "Let the group adm read it; it is tried again in 30 s.",
+    }),
   ];
 }
 

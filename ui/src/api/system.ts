@@ -1,60 +1,35 @@
 import { useQuery } from "@tanstack/react-query";
 import { get } from "./client";
+import type { components } from "./schema";
 
-export type State = "ok" | "degraded" | "down";
+type Schemas = components["schemas"];
 
-export interface PartHealth {
-  part: string;
+export type Health = Schemas["HealthBody"];
+export type State = Schemas["HealthState"];
+export type WatchedSource = Schemas["SourceView"];
+
+/** A row of the live `metrics` stream, once a second. */
+export interface Metrics {
+  events_per_second: Record<"1s" | "10s" | "60s", number>;
+  latency_p50_ms: number | null;
+  latency_p99_ms: number | null;
   state: State;
-  since: string;
-  reason: string;
-  remedy: string;
 }
 
-export interface Health {
-  state: State;
-  parts: PartHealth[];
-}
-
-export interface Stats {
-  events_per_second: number;
-  lag_ms: number | null;
-  events: number;
-}
-
-export interface WatchedSource {
-  id: string;
-  name: string;
-  kind: string;
-  state: string;
-  paths: string[];
-  events_per_second: number;
-  format: string | null;
-  lag_ms: number | null;
-  last_error: string | null;
-  last_event_at: string | null;
-}
+export const HEALTH_KEY = ["health"] as const;
 
 export function useHealth() {
   return useQuery({
-    queryKey: ["health"],
+    queryKey: HEALTH_KEY,
     queryFn: ({ signal }) => get<Health>("health", {}, signal),
-    refetchInterval: 5_000,
-  });
-}
-
-export function useStats() {
-  return useQuery({
-    queryKey: ["stats"],
-    queryFn: ({ signal }) => get<Stats>("stats", {}, signal),
-    refetchInterval: 2_000,
+    refetchInterval: 10_000,
   });
 }
 
 export function useSources() {
   return useQuery({
     queryKey: ["sources"],
-    queryFn: async ({ signal }) => (await get<{ sources: WatchedSource[] }>("sources", {}, signal)).sources,
+    queryFn: async ({ signal }) => (await get<Schemas["SourceList"]>("sources", {}, signal)).sources,
     refetchInterval: 3_000,
   });
 }

@@ -1,14 +1,16 @@
 import { Popover } from "@mantine/core";
-import { useHealth, useStats, type Health, type State } from "@/api/system";
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { HEALTH_KEY, useHealth, type Health, type Metrics, type State } from "@/api/system";
 import { milliseconds, rate } from "@/lib/format/numbers";
-import { useConnection } from "@/lib/realtime/react";
+import { useConnection, useSubscription } from "@/lib/realtime/react";
 
 const WORDS: Readonly<Record<State, string>> = { ok: "well", degraded: "limited", down: "down" };
 
 /** How Vedette itself is, in two lines; the parts on click. */
 export function StatusFooter() {
   const health = useHealth();
-  const stats = useStats();
+  const metrics = useMetrics();
   const isReached = useConnection().state === "open";
   if (!isReached || !health.data) {
     return (
@@ -16,7 +18,7 @@ export function StatusFooter() {
         <span className="status-footer__line">
           <span className="dot dot--off" /> {isReached ? "Reading health…" : "Not connected"}
         </span>
-        {stats.data && <span className="dim">last: {rate(stats.data.events_per_second)}/s</span>}
+        {metrics && <span className="dim">last: {rate(metrics.events_per_second["10s"])}/s</span>}
       </div>
     );
   }
@@ -26,9 +28,11 @@ export function StatusFooter() {
     <div className="status-footer">
       <Popover position="top-start" shadow="md" width={340} trapFocus returnFocus>
         <Popover.Target>
-          <button type="button" className="status-footer__line" data-testid="health">
+          <button type="button" className="status-footer__line" data-testid="health" aria-label={`Health: ${state}`}>
             <span className={`dot dot--${state}`} />
-            {state === "ok" ? "All parts well" : `${troubled[0]?.part ?? "A part"} is ${WORDS[state]}`}
+            <span className="status-footer__text">
+              {state === "ok" ? "All parts well" : `${troubled[0]?.part ?? "A part"} is ${WORDS[state]}`}
+            </span>
           </button>
         </Popover.Target>
         <Popover.Dropdown className="popover">
@@ -36,10 +40,10 @@ export function StatusFooter() {
         </Popover.Dropdown>
       </Popover>
       <span className="dim" data-testid="rates">
-        {stats.data ? (
+        {metrics ? (
           <>
-            {rate(stats.data.events_per_second)}/s
-            {stats.data.lag_ms !== null && ` · lag ${milliseconds(stats.data.lag_ms)}`}
+            {rate(metrics.events_per_second["10s"])}/s
+            {metrics.latency_p50_ms !== null && ` · lag ${milliseconds(metrics.latency_p50_ms)}`}
           </>
         ) : (
           "…"
@@ -47,6 +51,15 @@ export function StatusFooter() {
       </span>
     </div>
   );
+}
+
+/** The newest figures; a change of a part's state also refreshes what is known of health. */
+function useMetrics(): Metrics | null {
+  const [metrics, setMetrics] = useState<Metrics | null>(null);
+  const queries = useQueryClient();
+  useSubscription<Metrics>({ stream: "metrics" }, { onRows: (rows) => setMetrics(rows.at(-1) ?? null) });
+  useSubscription({ stream: "status" }, { onRows: () => void queries.invalidateQueries({ queryKey: HEALTH_KEY }) });
+  return metrics;
 }
 
 function Parts({ health }: { health: Health }) {

@@ -28,6 +28,7 @@ function scheme(palette: Palette): Record<string, string> {
     "--mantine-color-default": palette.panel,
     "--mantine-color-default-border": palette.line,
     "--mantine-color-default-hover": palette.raise,
+    "--mantine-color-blue-filled": palette.accent,
     "--mantine-primary-color-filled": palette.accent,
     "--mantine-primary-color-contrast": palette.onAccent,
   };

@@ -81,7 +81,7 @@ function Message({ row, onPick }: { row: EventRow; onPick: EventLineProps["onPic
   const captures = useMemo(() => tableCaptures(row), [row]);
   return (
     <LogText
-      text={row.message ?? row["event.original"] ?? ""}
+      text={row.message ?? row["event.original"]}
       captures={captures}
       limit={MESSAGE_LIMIT}
       onPick={onPick}

@@ -31,7 +31,7 @@ export function ContextLines({ id, onOpen }: { id: string; onOpen: (id: string) 
           return (
             <li key={row["event.id"]} className={isIt ? "context__it" : ""} aria-current={isIt}>
               <button type="button" disabled={isIt} onClick={() => onOpen(row["event.id"])}>
-                <LogText text={row["event.original"] ?? row.message ?? ""} limit={300} />
+                <LogText text={row["event.original"]} limit={300} />
               </button>
             </li>
           );

@@ -59,7 +59,7 @@ export function EventDetail(props: EventDetailProps) {
 
 function Loaded({ row, findings, onClose, onPick, onOpenEvent, onOpenFinding }: EventDetailProps & { row: EventRow }) {
   const id = row["event.id"];
-  const raw = row["event.original"] ?? row.message ?? "";
+  const raw = row["event.original"];
   const captures = useMemo(() => allCaptures(row), [row]);
   const [isWhole, setWhole] = useState(false);
   const program = textOf(row, "process.name");

@@ -1,7 +1,6 @@
 import { SeverityMark } from "@/components/SeverityMark";
 import { Notice } from "@/components/Notice";
 import { age, utcTime } from "@/lib/format/time";
-import { plural } from "@/lib/format/numbers";
 import { clip, visible } from "@/lib/text/visible";
 import { useNow } from "@/lib/useNow";
 import type { Findings } from "./useFindings";
@@ -48,7 +47,6 @@ export function FindingsList({ findings, selectedId, seen, onOpen }: FindingsLis
               {age(finding.last_seen, now)}
             </time>
             <span className="finding-item__summary">{visible(clip(finding.summary, 240))}</span>
-            <span className="finding-item__count">{plural(finding.event_count, "event")}</span>
           </button>
         </li>
       ))}

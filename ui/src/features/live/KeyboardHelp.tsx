@@ -28,7 +28,7 @@ export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: ()
       opened={isOpen}
       onClose={onClose}
       title="Keyboard and filters"
-      size="lg"
+      size={780}
       lockScroll={false}
       classNames={{ content: "help", header: "help__head" }}
     >

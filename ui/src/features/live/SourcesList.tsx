@@ -1,9 +1,12 @@
 import { useSources, type WatchedSource } from "@/api/system";
 import { Notice } from "@/components/Notice";
-import { milliseconds, rate } from "@/lib/format/numbers";
+import { bytes, plural, rate as perSecond } from "@/lib/format/numbers";
 import { age, utcTime } from "@/lib/format/time";
 import { visible } from "@/lib/text/visible";
 import { useNow } from "@/lib/useNow";
+import { factsOf } from "./sourceFacts";
+
+const WORDS = { ok: "running", degraded: "limited", down: "down" } as const;
 
 /** What is watched, and how each source fares. */
 export function SourcesList({ onPick }: { onPick: (id: string) => void }) {
@@ -34,28 +37,36 @@ export function SourcesList({ onPick }: { onPick: (id: string) => void }) {
 }
 
 function SourceItem({ source, now, onPick }: { source: WatchedSource; now: number; onPick: (id: string) => void }) {
+  const { title, paths, fileCount, rate, lagBytes, lastLineAt, format, activity } = factsOf(source);
   const facts = [
-    source.format,
-    source.lag_ms === null ? null : `lag ${milliseconds(source.lag_ms)}`,
-    source.last_event_at === null ? "no event yet" : `last event ${ago(source.last_event_at, now)}`,
+    format,
+    lagBytes ? `${bytes(lagBytes)} behind` : null,
+    lastLineAt === null ? "no line yet" : `last line ${ago(lastLineAt, now)}`,
   ].filter((fact) => fact !== null);
+  const tone = source.enabled ? source.state : "off";
+  const state = source.enabled ? (activity ?? WORDS[source.state]) : "off";
   return (
     <li className="source-item">
-      <span className={`dot dot--${toneOf(source.state)}`} aria-hidden="true" />
+      <span className={`dot dot--${tone}`} aria-hidden="true" />
       <button
         type="button"
         className="source-item__name"
-        title={`${source.paths.join("\n")}\nclick to see its events only`}
+        title={`${paths.slice(0, 12).join("\n")}\nclick to see its events only`}
         onClick={() => onPick(source.id)}
       >
-        {visible(source.name)}
+        {visible(title)}
       </button>
-      <span className="source-item__rate">{rate(source.events_per_second)}/s</span>
-      <span className="source-item__facts" title={source.last_event_at ? utcTime(source.last_event_at) : undefined}>
-        <b className={`source-item__state source-item__state--${toneOf(source.state)}`}>{source.state}</b>
+      <span className="source-item__rate">{rate === null ? "" : `${perSecond(rate)}/s`}</span>
+      <span className="source-item__facts" title={lastLineAt ? utcTime(lastLineAt) : undefined}>
+        <b className={`source-item__state source-item__state--${tone}`}>{state}</b>
         {facts.map((fact) => ` · ${visible(fact)}`)}
+        {fileCount > 1 && ` · ${plural(fileCount, "file")}`}
       </span>
-      {source.last_error && <span className="source-item__error">{visible(source.last_error)}</span>}
+      {source.reason && (
+        <span className="source-item__error">
+          {visible(source.reason)} {visible(source.remedy)}
+        </span>
+      )}
     </li>
   );
 }
@@ -63,22 +74,4 @@ function SourceItem({ source, now, onPick }: { source: WatchedSource; now: numbe
 function ago(iso: string, now: number): string {
   const text = age(iso, now);
   return text === "now" ? text : `${text} ago`;
-}
-
-const TONES: Readonly<Record<string, string>> = {
-  running: "ok",
-  watching: "ok",
-  reading: "ok",
-  ok: "ok",
-  waiting: "degraded",
-  starting: "degraded",
-  degraded: "degraded",
-  failed: "down",
-  down: "down",
-  disabled: "off",
-  stopped: "off",
-};
-
-function toneOf(state: string): string {
-  return TONES[state] ?? "degraded";
 }

@@ -17,14 +17,17 @@ export interface Findings {
 export function useFindings(onArrival: (finding: Finding, isNew: boolean) => void): Findings {
   const stored = useQuery({
     queryKey: ["findings"],
-    queryFn: ({ signal }) => get<{ findings: Finding[] }>("findings", { limit: 100 }, signal),
+    queryFn: ({ signal }) => get<{ rows: Finding[] }>("findings", { limit: 100 }, signal),
   });
   const [arrived, setArrived] = useState<ReadonlyMap<string, Finding>>(new Map());
   useSubscription<Finding>(
     { stream: "findings" },
     {
+      // What was made between the reading and the subscription, or fell into a gap.
+      onReady: () => void stored.refetch(),
+      onGap: () => void stored.refetch(),
       onRows: (rows) => {
-        const known = new Set([...arrived.keys(), ...(stored.data?.findings.map((each) => each.id) ?? [])]);
+        const known = new Set([...arrived.keys(), ...(stored.data?.rows.map((each) => each.id) ?? [])]);
         for (const finding of rows) onArrival(finding, !known.has(finding.id));
         setArrived((before) => {
           const after = new Map(before);
@@ -35,7 +38,7 @@ export function useFindings(onArrival: (finding: Finding, isNew: boolean) => voi
     },
   );
   const list = useMemo(() => {
-    const byId = new Map(stored.data?.findings.map((finding) => [finding.id, finding]));
+    const byId = new Map(stored.data?.rows.map((finding) => [finding.id, finding]));
     for (const [id, finding] of arrived) byId.set(id, finding);
     return [...byId.values()].toSorted((a, b) => b.last_seen.localeCompare(a.last_seen)).slice(0, KEPT);
   }, [stored.data, arrived]);

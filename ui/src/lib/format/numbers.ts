@@ -18,3 +18,16 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 export function milliseconds(value: number): string {
   return value < 1_000 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(1)} s`;
 }
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** `512 B`, `3.4 MiB` */
+export function bytes(value: number): string {
+  let unit = 0;
+  let left = value;
+  while (left >= 1_024 && unit < UNITS.length - 1) {
+    left /= 1_024;
+    unit += 1;
+  }
+  return `${unit === 0 || left >= 100 ? Math.round(left) : left.toFixed(1)} ${UNITS[unit] ?? ""}`;
+}

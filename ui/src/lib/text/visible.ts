@@ -19,7 +19,14 @@ const HIDDEN = new RegExp(
   "g",
 );
 
-const BIDI: Readonly<Record<number, string>> = {
+/** Names of U+0000 to U+001F. */
+const C0 = (
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI " +
+  "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US"
+).split(" ");
+
+const NAMES: Readonly<Record<number, string>> = {
+  0x007f: "DEL",
   0x061c: "ALM", 0x200e: "LRM", 0x200f: "RLM", 0x202a: "LRE", 0x202b: "RLE", 0x202c: "PDF", 0x202d: "LRO",
   0x202e: "RLO", 0x2066: "LRI", 0x2067: "RLI", 0x2068: "FSI", 0x2069: "PDI",
 };
@@ -33,9 +40,9 @@ export interface TextPiece {
 /** The sign for one hidden character. */
 function sign(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  if (code === 0x7f) return "\u2421";
-  const name = BIDI[code];
+  if (code === 0x09) return "→";
+  if (code === 0x0a) return "↵";
+  const name = C0[code] ?? NAMES[code];
   return name ? `⟦${name}⟧` : `⟦${code.toString(16).toUpperCase().padStart(4, "0")}⟧`;
 }
 
