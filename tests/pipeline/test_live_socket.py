@@ -21,6 +21,7 @@ from support.journal import Journal, events_of, finding_of
 from support.ranges import Told
 from support.serving import LiveServer, live_server
 from vedette.live import LiveLimits
+from vedette.model.health import HealthState
 
 HOSTILE = (
     '<script>alert("x")</script>',
@@ -324,6 +325,7 @@ async def test_more_clients_than_allowed_are_refused_and_told_why(journal: Journ
         assert refused.value.response.status_code == 503
         assert b"1 live connections are open" in (refused.value.response.body or b"")
         assert server.sockets.figures().clients_refused == 1
+        assert server.sockets.health().state is HealthState.DEGRADED
 
 
 async def test_subscriptions_of_a_connection_are_bounded(server: LiveServer) -> None:

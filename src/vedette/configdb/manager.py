@@ -48,9 +48,9 @@ class Change(Generic[Document]):
 class ConfigManager(Generic[Document]):
     """The configured sources, in order. Thread-safe; every method blocks.
 
-    `adapter` reads the documents; they must have a field `id`. Every change is one durable transaction; listeners are
-    called after it, one change at a time, in the order of the changes, in the thread that made it. Reads are served
-    from memory: this process is the only one that writes.
+    `adapter` reads the documents; they have a field `id` and may have `enabled`. Every change is one durable
+    transaction; listeners are called after it, one change at a time, in the order of the changes, in the thread
+    that made it. Reads are served from memory: this process is the only one that writes.
     """
 
     def __init__(self, engine: Engine, adapter: TypeAdapter[Document], clock: Clock) -> None:
@@ -75,17 +75,15 @@ class ConfigManager(Generic[Document]):
         with self._lock:
             return self._entries.get(identifier)
 
-    def add(
-        self, document: Mapping[str, Any] | Document, *, is_enabled: bool = True, origin: str = "user"
-    ) -> Configured[Document]:
+    def add(self, document: Mapping[str, Any] | Document, *, origin: str = "user") -> Configured[Document]:
         """Keep a new entry. Raises SettingsError: not valid, or the id is taken."""
         valid = self._validate(document)
         identifier = _id_of(valid)
         now = self._clock.now()
         with self._lock:
-            if identifier in self._entries:
+            if identifier in self._entries or identifier in self.unreadable:
                 raise SettingsError(f"id: there is a source {identifier!r} already; choose another id.", field="id")
-            entry = Configured(identifier, valid, is_enabled, origin, now, now)
+            entry = Configured(identifier, valid, _is_enabled(valid), origin, now, now)
             with Session(self._engine) as session, session.begin():
                 last = session.scalar(select(func.max(SourceRow.position)))
                 session.add(self._row(entry, position=0 if last is None else last + 1))
@@ -99,34 +97,37 @@ class ConfigManager(Generic[Document]):
             merged = self._adapter.dump_python(before.document, mode="json") | dict(changes)
             if merged.get("id") != identifier:
                 raise SettingsError(f"id: the id of {identifier!r} cannot change; add a new source.", field="id")
-            return self._replace(before, document=self._validate(merged), is_enabled=before.is_enabled)
+            return self._replace(before, self._validate(merged))
 
     def set_enabled(self, identifier: str, *, is_enabled: bool) -> Configured[Document]:
-        """Switch an entry on or off."""
+        """Switch an entry on or off; nothing happens when it is so already."""
         with self._lock:
             before = self._known(identifier)
-            if before.is_enabled == is_enabled:
-                return before
-            return self._replace(before, document=before.document, is_enabled=is_enabled)
+            return before if before.is_enabled == is_enabled else self.change(identifier, {"enabled": is_enabled})
 
     def remove(self, identifier: str) -> None:
-        """Forget an entry. Raises SettingsError when there is none."""
+        """Forget an entry, also an unreadable one. Raises SettingsError when there is none."""
         with self._lock:
-            before = self._known(identifier)
+            is_unreadable = identifier in self.unreadable
+            before = None if is_unreadable else self._known(identifier)
             with Session(self._engine) as session, session.begin():
                 session.delete(session.get_one(SourceRow, identifier))
-            self._settle(Change("removed", identifier, before, None))
+            if is_unreadable:
+                del self.unreadable[identifier]
+            else:
+                self._settle(Change("removed", identifier, before, None))
 
     def close(self) -> None:
         """Release the database."""
         self._engine.dispose()
 
-    def _replace(self, before: Configured[Document], *, document: Document, is_enabled: bool) -> Configured[Document]:
-        entry = Configured(before.id, document, is_enabled, before.origin, before.created_at, self._clock.now())
+    def _replace(self, before: Configured[Document], document: Document) -> Configured[Document]:
+        is_enabled, now = _is_enabled(document), self._clock.now()
+        entry = Configured(before.id, document, is_enabled, before.origin, before.created_at, now)
         with Session(self._engine) as session, session.begin():
             row = session.get_one(SourceRow, before.id)
             row.document = self._adapter.dump_python(document, mode="json")
-            row.enabled, row.updated_at = is_enabled, entry.updated_at
+            row.enabled, row.updated_at = is_enabled, now
         self._settle(Change("changed", before.id, before, entry))
         return entry
 
@@ -181,6 +182,10 @@ class ConfigManager(Generic[Document]):
             self.unreadable[row.id] = str(error)
             return None
         return Configured(row.id, document, row.enabled, row.origin, row.created_at, row.updated_at)
+
+
+def _is_enabled(document: BaseModel) -> bool:
+    return bool(getattr(document, "enabled", True))
 
 
 def _id_of(document: BaseModel) -> str:

@@ -39,6 +39,7 @@ class WebSocketManager:
         self._refused = 0
         self._ended_messages = 0
         self._ended_gaps = 0
+        self._started_at = clock.now()
         self._full_since: datetime | None = None
 
     def refusal(self) -> str | None:
@@ -65,6 +66,7 @@ class WebSocketManager:
             await task
         finally:
             del self._tasks[task]
+            self._full_since = None
             self._ended_messages += connection.messages_sent
             self._ended_gaps += connection.gaps_told
 
@@ -91,12 +93,12 @@ class WebSocketManager:
             clients_refused=self._refused,
         )
 
-    def health(self, *, part: str = "live", since: datetime) -> PartHealth:
+    def health(self) -> PartHealth:
         """Degraded while clients are being refused."""
         if self._full_since is None:
-            return PartHealth(part, HealthState.OK, since)
+            return PartHealth("live", HealthState.OK, self._started_at)
         return PartHealth(
-            part,
+            "live",
             HealthState.DEGRADED,
             self._full_since,
             reason=f"{self._limits.max_clients} live connections are open; further ones are refused.",
