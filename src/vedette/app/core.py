@@ -1,0 +1,89 @@
+"""What every command that stores events is made of: folder, store, formats, queue, pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vedette.analysis import default_analysers
+from vedette.detection import default_detectors
+from vedette.formats import FormatEngine, FormatLibrary, load_library
+from vedette.model.batches import Committed
+from vedette.model.clock import Clock
+from vedette.model.errors import SettingsError
+from vedette.pipeline import Judge, Pipeline
+from vedette.queue import RealtimeIngestionQueue
+from vedette.settings import Settings
+from vedette.store import DataFolder, DuckDbStore
+
+USER_FORMATS: Final = "formats"
+"""Folder of the operator's own format files, inside the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Middle:
+    """The pure middle: what is known of formats, the engine that remembers the sources, the judge over all."""
+
+    library: FormatLibrary
+    engine: FormatEngine
+    judge: Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """An owned data folder with everything between the sources and those who are told."""
+
+    clock: Clock
+    folder: DataFolder
+    store: DuckDbStore
+    middle: Middle
+    queue: RealtimeIngestionQueue
+    pipeline: Pipeline
+
+    def close(self) -> None:
+        """Checkpoint, release the folder. Safe to call twice."""
+        self.store.close()
+        self.folder.close()
+
+
+def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None]) -> Core:
+    """Own the data folder, open the store, continue where the last commit ended. Blocks. Raises StoreError."""
+    folder = DataFolder(settings.data_dir)
+    try:
+        store = DuckDbStore.open(
+            folder.database_path,
+            clock=clock,
+            memory_limit_bytes=settings.store.memory_limit_bytes,
+            threads=settings.store.threads,
+        )
+    except BaseException:
+        folder.close()
+        raise
+    middle = build_middle(settings.data_dir, clock)
+    middle.judge.restore(store.state())
+    queue = RealtimeIngestionQueue(
+        clock=clock,
+        max_bytes=settings.queue.max_bytes,
+        batch_bytes=settings.queue.batch_bytes,
+        max_age_seconds=settings.queue.max_age_seconds,
+    )
+    pipeline = Pipeline(queue=queue, judge=middle.judge, store=store, tell=tell, clock=clock)
+    return Core(clock, folder, store, middle, queue, pipeline)
+
+
+def build_middle(data_dir: Path | None, clock: Clock, *, with_rules: bool = True) -> Middle:
+    """Formats that ship and the operator's own, detectors, analysers. Blocks."""
+    library = load_library(data_dir / USER_FORMATS if data_dir else None)
+    engine = FormatEngine(library)
+    detectors = default_detectors() if with_rules else ()
+    judge = Judge(decoder=engine, detectors=detectors, analysers=default_analysers(), clock=clock)
+    return Middle(library, engine, judge)
+
+
+def check_format(library: FormatLibrary, name: str | None) -> None:
+    """Raise SettingsError when a wished format does not exist."""
+    known = [one.name for one in (*library.line_formats, library.plain)]
+    if name is not None and name not in known:
+        raise SettingsError(f"--format {name!r} is no format; choose from {', '.join(sorted(known))}")

@@ -1,0 +1,345 @@
+"""The way of one batch: entries → events → findings → committed → told.
+
+Decoding, detection and analysis run in one thread, the store's commit in another, so that a batch is decoded
+while the one before it is written. Nothing is told before it is committed, and no batch is given up: when the
+store refuses, the same batch is tried again until it takes it, and the full queue stops the readers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import polars as pl
+import structlog
+
+from vedette.model.batches import CommitBatch, Committed
+from vedette.model.entries import EntryBatch, EntryFlag
+from vedette.model.errors import StoreBroken, StoreError, StoreFull
+from vedette.model.events import EVENT_SCHEMA
+from vedette.model.findings import Finding
+from vedette.model.health import HealthState, PartHealth
+from vedette.model.positions import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vedette.analysis.contract import Analyser
+    from vedette.detection.contract import Detector
+    from vedette.model.clock import Clock
+    from vedette.queue import RealtimeIngestionQueue
+    from vedette.store.contract import EventStore
+
+log = structlog.get_logger(__name__)
+
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 3.0
+_LATENCIES_KEPT = 2_000
+
+
+class Decoder(Protocol):
+    """Turns entries into events, and remembers what it learned about the sources."""
+
+    @property
+    def name(self) -> str: ...
+
+    def decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
+        """One row of EVENT_SCHEMA an entry, same order."""
+        ...
+
+    def snapshot(self) -> bytes | None: ...
+
+    def restore(self, state: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStats:
+    """Counters since the start; `seconds` by stage; latencies from reading to committed, in seconds."""
+
+    events: int
+    findings: int
+    commits: int
+    failures: int
+    seconds: Mapping[str, float]
+    latency_p50: float | None
+    latency_p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a part is not well, since when, and what to do."""
+
+    since: datetime
+    state: HealthState
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    batch: CommitBatch
+    first_read: datetime
+
+
+class Judge:
+    """The pure middle: entries in, everything that becomes true with them out. One thread, in order.
+
+    A stage that fails on a batch loses its own contribution only: entries that cannot be decoded are kept raw.
+    """
+
+    def __init__(
+        self, *, decoder: Decoder, detectors: Sequence[Detector], analysers: Sequence[Analyser], clock: Clock
+    ) -> None:
+        self._decoder = decoder
+        self._detectors = detectors
+        self._analysers = analysers
+        self._clock = clock
+        self._process_token = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.failures = 0
+        self.trouble: dict[str, Trouble] = {}
+
+    def restore(self, known: Mapping[str, bytes]) -> None:
+        """Give every stage what it knew when the last commit was made."""
+        parts: list[Decoder | Detector] = [self._decoder, *self._detectors]
+        for part in parts:
+            if part.name in known:
+                part.restore(known[part.name])
+
+    def judge(self, batches: Sequence[EntryBatch]) -> CommitBatch:
+        """Decode, detect, analyse, and account for the batches. Blocks."""
+        with self._timed("decode"):
+            events = self._decode(batches)
+        findings: list[Finding] = []
+        state: dict[str, bytes] = {}
+        with self._timed("detect"):
+            now = self._clock.now()
+            for detector in self._detectors:
+                findings += self._inspect(detector, events, now)
+                if (snapshot := detector.snapshot()) is not None:
+                    state[detector.name] = snapshot
+        with self._timed("analyse"):
+            for analyser in self._analysers:
+                events, findings = self._analyse(analyser, events, findings)
+        if (learned := self._decoder.snapshot()) is not None:
+            state[self._decoder.name] = learned
+        return CommitBatch(
+            events=events,
+            findings=tuple(findings),
+            positions=_last_positions(batches),
+            state=state,
+            ledger=ledger_of(batches, events),
+            notes=tuple(note for batch in batches for note in batch.notes),
+            token=f"{self._process_token}:{next(self._numbers)}",
+        )
+
+    def _decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
+        try:
+            return self._decoder.decode(batches)
+        except Exception as error:
+            self._note_failure("formats", error)
+            if len(batches) == 1:
+                return undecoded(batches[0])
+            return pl.concat([self._decode([batch]) for batch in batches])
+
+    def _inspect(self, detector: Detector, events: pl.DataFrame, now: datetime) -> list[Finding]:
+        try:
+            return detector.inspect(events, now)
+        except Exception as error:
+            self._note_failure(detector.name, error)
+            return []
+
+    def _analyse(
+        self, analyser: Analyser, events: pl.DataFrame, findings: list[Finding]
+    ) -> tuple[pl.DataFrame, list[Finding]]:
+        try:
+            return analyser.analyse(events, findings)
+        except Exception as error:
+            self._note_failure(analyser.name, error)
+            return events, findings
+
+    def _note_failure(self, stage: str, error: Exception) -> None:
+        self.failures += 1
+        log.error("stage_failed", stage=stage, error=str(error), exc_info=error)
+        self.trouble[stage] = Trouble(
+            self._clock.now(),
+            HealthState.DEGRADED,
+            f"{stage} failed on a batch: {error}",
+            "The entries are kept; please report this with the log",
+        )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - started
+
+
+class Pipeline:
+    """Runs until the queue is closed and drained. One instance, one event loop."""
+
+    def __init__(
+        self,
+        *,
+        queue: RealtimeIngestionQueue,
+        judge: Judge,
+        store: EventStore,
+        tell: Callable[[Committed], None],
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._judge = judge
+        self._store = store
+        self._tell = tell
+        self._clock = clock
+        self._started = clock.now()
+        self._counters: Counter[str] = Counter()
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
+        self._commit_seconds = 0.0
+        self._trouble: Trouble | None = None
+
+    async def run(self) -> None:
+        """Take, judge, commit, tell; returns when the queue is closed and everything is committed."""
+        ready: asyncio.Queue[_Ready | None] = asyncio.Queue(maxsize=1)
+        with ThreadPoolExecutor(1, "judge") as judging, ThreadPoolExecutor(1, "commit") as commits:
+            await all_or_none(self._judge_all(ready, judging), self._commit_all(ready, commits))
+
+    def stats(self) -> PipelineStats:
+        ordered = sorted(self._latencies)
+        return PipelineStats(
+            events=self._counters["events"],
+            findings=self._counters["findings"],
+            commits=self._counters["commits"],
+            failures=self._counters["failures"] + self._judge.failures,
+            seconds={**self._judge.seconds, "commit": self._commit_seconds},
+            latency_p50=ordered[len(ordered) // 2] if ordered else None,
+            latency_p99=ordered[len(ordered) * 99 // 100] if ordered else None,
+        )
+
+    def health(self) -> PartHealth:
+        """Down while the store refuses; degraded once a stage failed on a batch."""
+        trouble = self._trouble or next(iter(self._judge.trouble.values()), None)
+        if trouble is None:
+            return PartHealth("pipeline", HealthState.OK, self._started)
+        return PartHealth("pipeline", trouble.state, trouble.since, trouble.reason, trouble.remedy)
+
+    async def _judge_all(self, ready: asyncio.Queue[_Ready | None], judging: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        while batches := await self._queue.take():
+            first_read = min(batch.read_at for batch in batches)
+            await ready.put(_Ready(await loop.run_in_executor(judging, self._judge.judge, batches), first_read))
+            del batches
+        await ready.put(None)
+
+    async def _commit_all(self, ready: asyncio.Queue[_Ready | None], commits: ThreadPoolExecutor) -> None:
+        while (item := await ready.get()) is not None:
+            committed = await self._commit(item.batch, commits)
+            self._counters["events"] += committed.events.height
+            self._counters["findings"] += len(committed.findings)
+            self._counters["commits"] += 1
+            if committed.events.height:
+                self._latencies.append((committed.committed_at - item.first_read).total_seconds())
+            self._tell(committed)
+            del item, committed
+
+    async def _commit(self, batch: CommitBatch, commits: ThreadPoolExecutor) -> Committed:
+        """Until the store takes it. Repeating is safe: the batch carries its token."""
+        loop = asyncio.get_running_loop()
+        wait = _FIRST_RETRY_SECONDS
+        while True:
+            started = time.perf_counter()
+            try:
+                committed = await loop.run_in_executor(commits, self._store.commit, batch)
+            except Exception as error:
+                self._note_refusal(error)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_RETRY_SECONDS)
+                continue
+            self._commit_seconds += time.perf_counter() - started
+            if self._trouble is not None:
+                log.info("store_accepts_again", reason=self._trouble.reason)
+                self._trouble = None
+            return committed
+
+    def _note_refusal(self, error: Exception) -> None:
+        if isinstance(error, StoreFull):
+            remedy = "Free space on the data folder's file system; Vedette goes on by itself"
+        elif isinstance(error, StoreBroken):
+            remedy = "Nothing to do unless it lasts; the database is being reopened"
+        else:
+            remedy = "See the log; `vedette doctor` looks at the data folder"
+        if self._trouble is None or self._trouble.reason != str(error):
+            log.error("store_refused", error=str(error), exc_info=None if isinstance(error, StoreError) else error)
+            since = self._trouble.since if self._trouble else self._clock.now()
+            self._trouble = Trouble(since, HealthState.DOWN, str(error), remedy)
+        self._counters["failures"] += 1
+
+
+async def all_or_none(*works: Coroutine[Any, Any, None]) -> None:
+    """Run together; when one fails, end the others and raise its error."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def undecoded(batch: EntryBatch) -> pl.DataFrame:
+    """The entries of a batch as raw events, for the case that decoding itself fails."""
+    known = {
+        "@timestamp": pl.lit(batch.read_at),
+        "event.ingested": pl.lit(batch.read_at),
+        "event.original": pl.col("text"),
+        "message": pl.col("text"),
+        "vedette.source": pl.lit(batch.source_id),
+        "vedette.generation": pl.lit(batch.generation),
+        "log.offset": pl.col("offset"),
+        "log.length": pl.col("length"),
+        "log.file.path": pl.lit(batch.path),
+        "event.severity": pl.lit(1),
+        "parse.status": pl.lit("unparsed"),
+        "vedette.marks": pl.lit("decode-failed"),
+    }
+    return batch.frame.select(
+        known.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in EVENT_SCHEMA.items()
+    )
+
+
+def ledger_of(batches: Sequence[EntryBatch], events: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """What each source read, and what became of it: entries = stored, and every other count beside it."""
+    ledger: dict[str, Counter[str]] = {}
+    for batch in batches:
+        counts = ledger.setdefault(batch.source_id, Counter())
+        counts["entries"] += batch.frame.height
+        counts.update(batch.counts)
+        if batch.frame["flags"].max():
+            for flag in EntryFlag:
+                counts[str(flag.name).lower()] += batch.frame.filter((pl.col("flags") & flag.value) > 0).height
+    if events.height:
+        summary = events.group_by("vedette.source").agg(
+            stored=pl.len(), unparsed=(pl.col("parse.status") == "unparsed").sum()
+        )
+        for source, stored, unparsed in summary.iter_rows():
+            ledger[source]["stored"] += stored
+            ledger[source]["unparsed"] += unparsed
+    return {source: {name: amount for name, amount in counts.items() if amount} for source, counts in ledger.items()}
+
+
+def _last_positions(batches: Sequence[EntryBatch]) -> tuple[Position, ...]:
+    """The last position of each generation."""
+    last = {(b.source_id, b.generation): b.position for b in batches if b.position is not None}
+    return tuple(last.values())
