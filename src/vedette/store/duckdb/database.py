@@ -79,12 +79,14 @@ class Database:
         damage: list[str] = []
         aside = files.aside_of(self.path, self._clock.now())
         while self._root is None:
-            if not self.path.exists():
-                self._create()
             try:
+                if not self.path.exists():
+                    self._create()
                 self._root = self._connect()
+            except OSError as error:
+                raise refusal(error, self.path) from error
             except duckdb.Error as error:
-                if not is_corruption(error):
+                if not is_corruption(error) or not self.path.exists():
                     raise refusal(error, self.path) from error
                 renamed = files.set_aside(self.path, aside)
                 log.error("store_corrupt", path=str(self.path), set_aside=renamed, error=_first_line(error))
@@ -181,8 +183,7 @@ class Database:
         try:
             root.execute("BEGIN TRANSACTION")
             migrate(root, self.path, self._migrations)
-            root.execute("SELECT count(*) FROM events").fetchall()
-            root.execute("SELECT * FROM meta").fetchall()
+            _read_a_little(root)
             root.execute("COMMIT")
         except BaseException:
             root.close()
@@ -273,6 +274,16 @@ class Database:
         if inode != self._synced_wal:
             files.sync_folder(self.path.parent)
             self._synced_wal = inode
+
+
+def _read_a_little(connection: duckdb.DuckDBPyConnection) -> None:
+    """Meet damage now: blocks carry checksums, but only what is read is checked. Small tables whole, and the newest
+    events, which is where a device that lost writes lost them."""
+    for table in ("meta", "positions", "state", "ledger", "notes", "findings"):
+        connection.execute(f"SELECT * FROM {table}").complete()  # noqa: S608
+    connection.execute(
+        """SELECT * FROM events WHERE "vedette.seq" > (SELECT max("vedette.seq") - 100 FROM events)"""
+    ).complete()
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,10 @@ import duckdb
 from vedette.model.errors import StoreBroken, StoreError, StoreFull, StoreLocked
 
 _FULL: Final = ("no space left", "disk quota exceeded", "file too large")
-_DEVICE: Final = ("input/output error", "read-only file system", "too many open files", "permission denied")
+_DEVICE: Final = (
+    "input/output error", "read-only file system", "too many open files", "permission denied", "cannot open file",
+    "no such file",
+)  # fmt: skip
 _LOCKED: Final = ("could not set lock", "conflicting lock")
 _NEWER: Final = ("newer version of duckdb", "different version", "storage version", "newer duckdb")
 _FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -41,8 +41,10 @@ T = TypeVar("T")
 DEFAULT_MEMORY_BYTES: Final = 256 << 20
 _CHECKPOINT_WAL_BYTES: Final = 32 << 20
 """Some tens of thousands of events: brought into the database in well under 100 ms, and soon replayed."""
+_SPACE_PER_WAL: Final = 4
+"""On a small disk the write-ahead file takes no more than this part of what is free."""
 _RESERVE_BYTES: Final = 16 << 20
-_RESERVE_SHARE: Final = 50
+_RESERVE_SHARE: Final = 32
 
 
 class DuckDbStore:
@@ -96,8 +98,7 @@ class DuckDbStore:
                     meta = commits.apply(connection, batch, self._meta, now)
                 self._meta = meta
             committed = self._committed(batch)
-        if self._database.wal_bytes() > _CHECKPOINT_WAL_BYTES:
-            self._wake.set()
+        self._wake_keeper()
         return committed
 
     def search(self, query: Query, *, limit: int, cursor: str | None = None, newest_first: bool = True) -> Page:
@@ -228,10 +229,18 @@ class DuckDbStore:
             meta.last_committed_at,
         )
 
+    def _wake_keeper(self) -> None:
+        wal = self._database.wal_bytes()
+        free, _ = free_bytes(self._database.path)
+        has_room = free > wal // _SPACE_PER_WAL + (1 << 20)
+        if has_room and wal > min(_CHECKPOINT_WAL_BYTES, (free + wal) // _SPACE_PER_WAL):
+            self._wake.set()
+
     def _require_space(self) -> None:
         """Refuse while a refusal costs nothing: a disk that fills during a checkpoint means reopening."""
         free, total = free_bytes(self._database.path)
         if free < min(_RESERVE_BYTES, total // _RESERVE_SHARE):
+            self._wake_keeper()
             raise StoreFull(
                 f"only {free >> 10} KiB are free beside {self._database.path}; "
                 "free some space on its disk, or lower the retention"
