@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket
 
 from vedette.model.errors import QueryError, SettingsError, SourceError, StoreError, StoreFull
 
@@ -91,7 +92,7 @@ def describe_errors(app: FastAPI) -> None:
     app.add_exception_handler(SettingsError, _settings)
     app.add_exception_handler(SourceError, _source)
     app.add_exception_handler(StoreError, _store)
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Refused, _refused)  # type: ignore[arg-type]  # requests and WebSockets alike
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -159,17 +160,21 @@ def _store(request: Request, error: Exception) -> JSONResponse:
     return problem_response(status, str(error), path=request.url.path, headers={"Retry-After": "5"})
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _refused(connection: Request | WebSocket, error: Exception) -> JSONResponse | None:
     assert isinstance(error, Refused)
-    return problem_response(
+    response = problem_response(
         error.status,
         error.detail,
-        path=request.url.path,
+        path=connection.url.path,
         headers=error.headers,
         field=error.field,
         value=None if error.value is None else _shortened(error.value),
         suggestion=error.suggestion,
     )
+    if isinstance(connection, WebSocket):
+        await connection.send_denial_response(response)
+        return None
+    return response
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

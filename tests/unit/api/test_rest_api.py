@@ -16,7 +16,7 @@ import pytest
 
 from support.journal import NOON, events_of, finding_of
 from support.serving import LiveServer, NoSources, broadcaster_of, live_server
-from vedette.api import schemas
+from vedette.api import create_app, schemas
 from vedette.api.problems import Problem
 from vedette.model.batches import CommitBatch
 from vedette.model.entries import LedgerNote
@@ -238,6 +238,43 @@ async def test_wrong_body_gets_a_problem(client: httpx.AsyncClient, body: bytes,
 async def test_body_that_is_not_utf8_gets_a_problem(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/v1/sources", content=b"\xff", headers={"Content-Type": "application/json"})
     assert "UTF-8" in (await problem(answer, 400)).detail
+
+
+async def test_who_is_not_on_this_machine_is_refused_but_for_probes(server: LiveServer) -> None:
+    stranger = httpx.ASGITransport(create_app(server.services), client=("192.0.2.7", 4711))
+    async with httpx.AsyncClient(transport=stranger, base_url="http://localhost") as client:
+        for path in ("/api/v1/events", "/api/v1/sources", "/api/v1/health", "/api/v1/events/export"):
+            assert "SSH tunnel" in (await problem(await client.get(path), 403)).detail
+        assert (await client.get("/health/live")).status_code == 200
+
+
+async def test_who_is_not_on_this_machine_cannot_watch(server: LiveServer) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": "/api/v1/live",
+        "raw_path": b"/api/v1/live",
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "ws",
+        "headers": [(b"host", b"localhost")],
+        "client": ("192.0.2.7", 4711),
+        "server": ("localhost", 80),
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    await create_app(server.services)(scope, receive, send)
+    assert [(message["type"], message.get("status")) for message in sent] == [
+        ("websocket.http.response.start", 403),
+        ("websocket.http.response.body", None),
+    ]
 
 
 async def _endless() -> AsyncIterator[bytes]:

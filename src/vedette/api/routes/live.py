@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 
 from fastapi import APIRouter, Depends, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from vedette.api.context import Has
 from vedette.api.guard import requires
-from vedette.api.problems import problem_response
+from vedette.api.problems import Refused
 
 router = APIRouter(tags=["live"])
 
@@ -19,8 +20,7 @@ async def live(websocket: WebSocket, services: Has) -> None:
     """Hand the connection to the manager, once there is room for it."""
     refusal = services.sockets.refusal()
     if refusal is not None:
-        await websocket.send_denial_response(problem_response(503, refusal, path=websocket.url.path))
-        return
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, refusal, headers={"Retry-After": "5"})
     await websocket.accept()
     await services.sockets.serve(_Socket(websocket))
 
