@@ -1,0 +1,10 @@
+"""Which format a text is written in, and its parts as event columns.
+
+`load_library` reads the format files, `FormatEngine` decodes batches with them.
+"""
+
+from vedette.formats.detect import FormatChoice
+from vedette.formats.engine import Explanation, FormatEngine
+from vedette.formats.library import FormatLibrary, load_library
+
+__all__ = ["Explanation", "FormatChoice", "FormatEngine", "FormatLibrary", "load_library"]

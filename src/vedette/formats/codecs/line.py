@@ -1,0 +1,104 @@
+"""What every line format has in common, whatever takes its lines apart."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from vedette.formats.columns import apply_cases, typed_columns
+from vedette.formats.contract import Fit, ParseContext
+from vedette.formats.definition import FormatFile
+from vedette.formats.timestamps import read_stamps
+from vedette.model.events import EVENT_SCHEMA
+
+TIME_MISSING: Final = "time-missing"
+TIME_WRONG: Final = "time-wrong"
+_LEAST_SPECIFIC: Final = 0.8
+"""How much of its confidence a format of rank 0 keeps; one of rank 100 keeps all."""
+
+
+class LineFormat(ABC):
+    """A format made from its file. Subclasses say which lines are theirs and what their parts are."""
+
+    def __init__(self, definition: FormatFile) -> None:
+        self.definition = definition
+        self.name = definition.name
+        self.rank = definition.rank
+
+    @abstractmethod
+    def matches(self, lines: pl.Series) -> pl.Series:
+        """Which lines have the shape of this format (Boolean, same order)? Judged line by line; cheap."""
+
+    @abstractmethod
+    def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        """Take apart lines of which all match: text columns named like captures; or, already typed, event columns.
+
+        `time` is the stamp as text.
+        """
+
+    def fits(self, sample: Sequence[str]) -> Fit:
+        lines = pl.Series("line", [line for line in sample if line and not line.isspace()], dtype=pl.String)
+        if lines.is_empty():
+            return Fit(self.name, 0.0, "the sample is empty")
+        fitting = int(self.matches(lines).sum())
+        weight = _LEAST_SPECIFIC + (1 - _LEAST_SPECIFIC) * self.rank / 100
+        reason = f"{fitting} of {lines.len()} lines have its shape"
+        return Fit(self.name, round(fitting / lines.len() * weight, 4), reason)
+
+    def parse(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        fit = self.matches(lines)
+        if fit.all():
+            return self.parse_matching(lines, context)
+        rows = pl.DataFrame({"row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
+        parsed = self.parse_matching(lines.filter(fit), context).with_columns(rows.filter(fit)["row"])
+        whole = rows.join(parsed, on="row", how="left", maintain_order="left").drop("row")
+        return whole.with_columns(
+            pl.col("parse.status").fill_null("unparsed"),
+            pl.col("vedette.marks")
+            if fit.all()
+            else pl.when(fit).then("vedette.marks").otherwise(pl.lit(TIME_MISSING)),
+            (pl.when(fit).then("message") if "message" in whole.columns else pl.lit(None, dtype=pl.String))
+            .fill_null(lines)
+            .alias("message"),
+        )
+
+    def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        """As `parse`, for lines of which all match."""
+        parts = self.split(lines, context)
+        columns = self.typed(parts)
+        columns = apply_cases(columns, self.definition.cases)
+        columns = _with_defaults(columns, self.definition)
+        if "message" not in columns.columns:
+            columns = columns.with_columns(lines.alias("message"))
+        return columns.with_columns(*self._times(parts, context), pl.lit("parsed").alias("parse.status"))
+
+    def typed(self, parts: pl.DataFrame) -> pl.DataFrame:
+        """Event columns of what `split` returned, without the time."""
+        return typed_columns(parts, absent=self.definition.absent, levels=self.definition.levels)
+
+    def _times(self, parts: pl.DataFrame, context: ParseContext) -> tuple[pl.Series, pl.Expr]:
+        if "time" not in parts.columns:
+            missing = pl.Series("@timestamp", [None], dtype=EVENT_SCHEMA["@timestamp"])
+            return missing.new_from_index(0, parts.height), pl.lit(TIME_MISSING).alias("vedette.marks")
+        stamps = parts["time"]
+        time = read_stamps(
+            stamps, self.definition.stamps, timezone=context.timezone, reference_time=context.reference_time
+        ).alias("@timestamp")
+        if not time.null_count():
+            return time, pl.lit(None, dtype=pl.String).alias("vedette.marks")
+        mark = pl.when(stamps.is_null()).then(pl.lit(TIME_MISSING)).when(time.is_null()).then(pl.lit(TIME_WRONG))
+        return time, mark.alias("vedette.marks")
+
+
+def _with_defaults(columns: pl.DataFrame, definition: FormatFile) -> pl.DataFrame:
+    return columns.with_columns(
+        (
+            pl.col(name).fill_null(pl.lit(value, dtype=EVENT_SCHEMA[name]))
+            if name in columns.columns
+            else pl.lit(value, dtype=EVENT_SCHEMA[name]).alias(name)
+        )
+        for name, value in definition.defaults.items()
+    )

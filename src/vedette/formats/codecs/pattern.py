@@ -1,0 +1,65 @@
+"""Lines that one of a few regular expressions takes apart, and lines that are taken as they are."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from vedette.formats.codecs.line import LineFormat
+from vedette.formats.contract import ParseContext
+from vedette.formats.definition import FormatFile
+
+_FITS = "__fits"
+
+
+class PatternFormat(LineFormat):
+    """Regular expressions, tried in order."""
+
+    def __init__(self, definition: FormatFile) -> None:
+        super().__init__(definition)
+        self._patterns = [f"{pattern}(?P<{_FITS}>)" for pattern in definition.patterns]
+        self._shape = definition.looks_like
+
+    def matches(self, lines: pl.Series) -> pl.Series:
+        frame = lines.to_frame("line")
+        column = pl.col("line")
+        shapes = [column.str.contains(pattern) for pattern in self._patterns]
+        matching = pl.any_horizontal(shapes)
+        if self._shape is not None:
+            frame = frame.with_columns(shape=column.str.contains(self._shape))
+            if not frame["shape"].any():
+                return frame["shape"]
+            matching = pl.col("shape") & matching
+        return frame.select(matching.fill_null(value=False).alias("matches")).to_series()
+
+    def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        left = pl.DataFrame({"line": lines, "row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
+        parts: list[pl.DataFrame] = []
+        for pattern in self._patterns:
+            captures = left["line"].str.extract_groups(pattern).struct.unnest()
+            fits = captures[_FITS].is_not_null()
+            captures = captures.drop(_FITS).with_columns(left["row"])
+            if fits.all():
+                parts.append(captures)
+                break
+            if fits.any():
+                parts.append(captures.filter(fits))
+                left = left.filter(~fits)
+        if len(parts) == 1:
+            return parts[0].drop("row")
+        return pl.concat(parts, how="diagonal").sort("row").drop("row")
+
+
+class PlainFormat(LineFormat):
+    """Anything. Its lines are kept raw and count as unparsed."""
+
+    def matches(self, lines: pl.Series) -> pl.Series:
+        return pl.repeat(value=True, n=lines.len(), dtype=pl.Boolean, eager=True)
+
+    def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        return lines.to_frame("message")
+
+    def typed(self, parts: pl.DataFrame) -> pl.DataFrame:
+        return parts
+
+    def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        return super().parse_matching(lines, context).with_columns(pl.lit("unparsed").alias("parse.status"))

@@ -1,0 +1,231 @@
+"""What a format file says, checked.
+
+Two kinds of file share one schema. A *line format* knows how a whole record is written; a *message format* has
+`programs` and knows what these programs say inside a record of any line format.
+
+Captures are named after the event columns they fill: `(?P<user.name>\\S+)`. A second capture for the same column is
+`user.name[2]`; the first that matched counts. Beside the columns there are `time` (the stamp), `source.address` and
+`destination.address` (also fill the `.ip` where they are one), `log.level` (mapped by `levels`), and
+`fields.<name>` for everything without a column. `%{stamp}` and its like stand for the fragments below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+import polars as pl
+import yaml
+from polars.exceptions import PolarsError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from vedette.formats.timestamps import LAYOUTS
+from vedette.model.errors import FormatError
+from vedette.model.events import CATEGORIES, EVENT_SCHEMA, LEVELS, OUTCOMES
+from vedette.model.severity import HIGHEST, LOWEST
+
+FRAGMENTS: Final = MappingProxyType(
+    {
+        "iso": r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{2}:\d{2}:\d{2}(?:[.,:]\d{1,9})?(?: ?(?:Z\b|[+-]\d{2}:?\d{2}|UTC\b|GMT\b))?",
+        "bsd": r"(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2}(?: \d{4})? \d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?: \d{4}\b)?",
+        "clf": r"\d{1,2}/[A-Z][a-z]{2}/\d{4}[: ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?: [+-]\d{4})?",
+        "slashes": r"(?:\d{4}|\d{2})/\d{2}/\d{2}[ T-]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?",
+        "compact": r"\d{6} +\d{6}|\d{6} +\d{1,2}:\d{2}:\d{2}|\d{8}[T ]\d{6}(?:[.,]\d{1,9})?Z?",
+        "dotted": r"\d{1,2}[./]\d{1,2}[./]\d{4},? \d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?|\d{2}\.\d{2} \d{2}:\d{2}:\d{2}",
+        "levels": r"(?i:trace|debug|fine|finer|finest|verbose|info|information|notice|warn|warning|error|err|severe"
+        r"|crit|critical|fatal|panic|alert|emerg|emergency)",
+        "ip": r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%\w+)?)",
+    }
+)
+"""What `%{name}` stands for in a pattern; `%{stamp}` is any of the dates."""
+
+_STAMP: Final = "|".join(FRAGMENTS[name] for name in ("iso", "bsd", "clf", "slashes", "compact", "dotted"))
+
+SPECIAL_CAPTURES: Final = frozenset({"time", "destination.address"})
+FIELD_PREFIX: Final = "fields."
+SETTABLE: Final = frozenset(EVENT_SCHEMA) - {
+    "@timestamp", "event.ingested", "event.original", "vedette.source", "vedette.generation", "log.offset",
+    "log.length", "log.file.path", "log.format", "parse.status", "vedette.marks", "fields",
+}  # fmt: skip
+"""Columns a format may fill by name."""
+
+_ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
+    "event.category": CATEGORIES,
+    "event.outcome": OUTCOMES,
+    "log.level": LEVELS,
+}
+
+
+def column_of(capture: str) -> str:
+    """`user.name[2]` fills `user.name`."""
+    return capture.partition("[")[0]
+
+
+def captures_of(pattern: str) -> list[str]:
+    """Names of the captures of a compiled pattern; those without a name stand as numbers."""
+    dtype = pl.Series([""]).str.extract_groups(pattern).dtype
+    return [field.name for field in dtype.fields] if isinstance(dtype, pl.Struct) else []
+
+
+def _expand(pattern: str) -> str:
+    for name, text in (("stamp", _STAMP), *FRAGMENTS.items()):
+        pattern = pattern.replace(f"%{{{name}}}", f"(?:{text})")
+    unknown = re.search(r"%\{(\w+)\}", pattern)
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no fragment; known are {', '.join(('stamp', *FRAGMENTS))}")
+    return pattern
+
+
+def _compiled(pattern: str) -> str:
+    """The pattern with its fragments put in, so that a dot also matches a line break."""
+    pattern = "(?s)" + _expand(pattern.strip())
+    try:
+        captures = captures_of(pattern)
+    except PolarsError as error:
+        reason = str(error).strip().splitlines()[-1]
+        remedy = "Vedette's expressions have no look-around and no back-references, so that they always end quickly"
+        raise ValueError(f"the regular expression does not compile ({reason}); {remedy}") from None
+    for capture in captures:
+        _known_capture(capture)
+    return pattern
+
+
+def _known_capture(capture: str) -> None:
+    column = column_of(capture)
+    if column.isdigit():
+        raise ValueError("an unnamed capture fills nothing; write (?:…) or name it after a column")
+    if column in SETTABLE or column in SPECIAL_CAPTURES:
+        return
+    if column.startswith(FIELD_PREFIX) and len(column) > len(FIELD_PREFIX):
+        return
+    raise ValueError(f"'{column}' is no event column; name it fields.{column} to keep it in `fields`")
+
+
+def _known_columns(values: dict[str, Any]) -> dict[str, Any]:
+    for column, value in values.items():
+        if column not in SETTABLE:
+            raise ValueError(f"'{column}' is no event column a format may set")
+        if column in _ALLOWED and value not in _ALLOWED[column]:
+            raise ValueError(f"{column}: {value!r} is none of {', '.join(_ALLOWED[column])}")
+        if column == "event.severity" and not (isinstance(value, int) and LOWEST <= value <= HIGHEST):
+            raise ValueError(f"event.severity: {value!r} is not a whole number from {LOWEST} to {HIGHEST}")
+    return values
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _known_layouts(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in LAYOUTS:
+            raise ValueError(f"'{name}' is no stamp layout; known are {', '.join(LAYOUTS)}")
+    return names
+
+
+def _known_levels(levels: dict[str, str]) -> dict[str, str]:
+    for written, level in levels.items():
+        if level not in LEVELS:
+            raise ValueError(f"{written}: '{level}' is none of {', '.join(LEVELS)}")
+    return {written.lower(): level for written, level in levels.items()}
+
+
+Pattern = Annotated[str, AfterValidator(_compiled)]
+Constants = Annotated[dict[str, Any], AfterValidator(_known_columns)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Layouts = Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_known_layouts)]
+Levels = Annotated[dict[str, str], AfterValidator(_known_levels)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MessagePattern(_Strict):
+    """One family of messages. `starts` (any of) and `contains` select candidates cheaply before `pattern` runs;
+    a message that starts so and has no `pattern` fits as it is. `set` holds columns it fills with constants."""
+
+    name: str
+    starts: Texts = ()
+    contains: str | None = None
+    pattern: Pattern | None = None
+    set: Constants = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_a_test(self) -> MessagePattern:
+        if not (self.starts or self.contains or self.pattern):
+            raise ValueError("says nothing about the text; add `starts`, `contains` or `pattern`")
+        return self
+
+
+class Case(_Strict):
+    """Constants that hold where a column has one of these values, or lies between two (inclusive)."""
+
+    column: Literal["http.response.status_code", "log.level", "http.request.method", "event.outcome"]
+    values: tuple[int | str, ...] = ()
+    between: tuple[int, int] | None = None
+    set: Constants
+
+
+class Sample(_Strict):
+    """A line (of a line format) or a message of `program`, and the columns it yields; None: it must not fit."""
+
+    line: str
+    program: str | None = None
+    columns: dict[str, Any] | None = None
+
+
+class FormatFile(_Strict):
+    """One file. `rank` says how specific it is: of two formats that explain a line, the higher one counts."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    title: str
+    codec: Literal["pattern", "syslog", "syslog-rfc5424", "json", "logfmt", "plain"] = "pattern"
+    rank: Annotated[int, Field(ge=0, le=100)] = 50
+    looks_like: Pattern | None = None
+    patterns: Annotated[tuple[Pattern, ...], BeforeValidator(_as_list)] = ()
+    stamps: Layouts = ()
+    levels: Levels = Field(default_factory=dict)
+    keys: dict[str, Texts] = Field(default_factory=dict)
+    absent: tuple[str, ...] = ("", "-")
+    defaults: Constants = Field(default_factory=dict)
+    cases: tuple[Case, ...] = ()
+    programs: Texts = ()
+    messages: tuple[MessagePattern, ...] = ()
+    samples: tuple[Sample, ...] = ()
+
+    @property
+    def is_message_format(self) -> bool:
+        return bool(self.programs)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> FormatFile:
+        if self.is_message_format and not self.messages:
+            raise ValueError("a message format needs `messages`")
+        if self.messages and not self.programs:
+            raise ValueError("`messages` need `programs`, the names of those who write them")
+        if not self.is_message_format and self.codec == "pattern" and not self.patterns:
+            raise ValueError("a line format needs `patterns`, or a `codec`")
+        for column in self.keys:
+            _known_capture(column)
+        return self
+
+
+def read_format(text: str, file: str) -> FormatFile:
+    """The format in the text of a YAML file. Raises FormatError that names file, key and remedy."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise FormatError(f"{file}: is not YAML ({reason}); correct it and reload") from None
+    if not isinstance(content, dict):
+        raise FormatError(f"{file}: holds no format; start it with `name:` and `title:`")
+    try:
+        return FormatFile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        message = first["msg"].removeprefix("Value error, ")
+        raise FormatError(f"{file}: {key}: {message}") from None

@@ -1,0 +1,322 @@
+"""Entries to events: choose a format per source, parse all entries of one format at once, add what messages tell."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+import structlog
+
+from vedette.formats.codecs.line import LineFormat
+from vedette.formats.columns import SEVERITY_OF_LEVEL, merged_objects
+from vedette.formats.contract import Fit, ParseContext
+from vedette.formats.detect import FormatChoice, choose_format, rank_formats, sample_of
+from vedette.formats.library import FormatLibrary
+from vedette.model.entries import ENTRY_SCHEMA, EntryBatch, EntryFlag
+from vedette.model.events import EVENT_SCHEMA
+
+log = structlog.get_logger(__name__)
+
+_ROW: Final = "__row"
+_BATCH: Final = "__batch"
+_FORMAT: Final = "__format"
+_MISFITS_THAT_CALL_FOR_A_NEW_CHOICE: Final = 0.5
+_LINES_BEFORE_A_NEW_CHOICE: Final = 20
+_STATE_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How lines would be read: the choice, every format that explains any of them, and the events."""
+
+    choice: FormatChoice
+    fits: Sequence[Fit]
+    events: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Batches that are parsed together."""
+
+    format_name: str
+    timezone: str | None
+    reference: datetime
+
+
+class FormatEngine:
+    """Decodes batches and remembers which format each source is written in.
+
+    `decode`, `snapshot` and `restore` belong to one thread; `choices` and `explain` may be called from any.
+    """
+
+    name = "formats"
+
+    def __init__(self, library: FormatLibrary) -> None:
+        self._library = library
+        self._choices: dict[str, FormatChoice] = {}
+        self._recent: dict[str, Counter[str]] = {}
+        self._lock = threading.Lock()
+        self._changed = False
+
+    def decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
+        """One event of EVENT_SCHEMA an entry, in the order of the batches and of the entries in them."""
+        groups: dict[_Group, list[int]] = {}
+        for index, batch in enumerate(batches):
+            if batch.frame.height:
+                groups.setdefault(self._group_of(batch), []).append(index)
+        if not groups:
+            return pl.DataFrame(schema=EVENT_SCHEMA)
+        decoded = [
+            self._decode_group(group, [batches[index] for index in members]) for group, members in groups.items()
+        ]
+        order = [index for members in groups.values() for index in members]
+        return _in_order(decoded, order, batches)
+
+    def choices(self) -> list[FormatChoice]:
+        with self._lock:
+            return sorted(self._choices.values(), key=lambda choice: choice.source)
+
+    def explain(self, lines: Sequence[str], *, reference_time: datetime, timezone: str | None = None) -> Explanation:
+        """How these lines would be read as a source of their own. Nothing is remembered."""
+        sample = sample_of(lines)
+        frame = pl.DataFrame(
+            {
+                "offset": range(len(lines)),
+                "length": [len(line) + 1 for line in lines],
+                "text": lines,
+                "flags": 0,
+                "hash": None,
+            },
+            schema=ENTRY_SCHEMA,
+        )
+        batch = EntryBatch("explain", 0, "", frame, None, 0, reference_time, reference_time, timezone=timezone)
+        choice = choose_format(self._library, batch.source_id, sample, reference_time)
+        events = FormatEngine(self._library).decode([replace(batch, format_name=choice.format)])
+        return Explanation(choice, rank_formats(self._library, sample), events)
+
+    def snapshot(self) -> bytes | None:
+        """The choices as JSON, None when unchanged since the last call."""
+        with self._lock:
+            if not self._changed:
+                return None
+            self._changed = False
+            content = {"version": _STATE_VERSION, "choices": [one.to_json() for one in self._choices.values()]}
+        return json.dumps(content, separators=(",", ":")).encode()
+
+    def restore(self, state: bytes) -> None:
+        """Continue with the choices of a snapshot; an unreadable one, or a format that is gone, is chosen anew."""
+        try:
+            choices = [FormatChoice.from_json(one) for one in json.loads(state)["choices"]]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("format_choices_unreadable", reason=str(error))
+            choices = []
+        with self._lock:
+            self._choices = {one.source: one for one in choices if self._library.line_format(one.format) is not None}
+            self._recent.clear()
+            self._changed = False
+
+    def _group_of(self, batch: EntryBatch) -> _Group:
+        choice = self._wished(batch) or self._choices.get(batch.source_id)
+        if choice is None:
+            lines = batch.frame["text"].to_list() if batch.frame.height <= 200 else _spread(batch.frame["text"])
+            choice = self._choose(batch, lines)
+        minute = batch.reference_time.replace(second=0, microsecond=0)
+        return _Group(choice.format, batch.timezone, minute)
+
+    def _wished(self, batch: EntryBatch) -> FormatChoice | None:
+        name = batch.format_name
+        if name is None:
+            return None
+        known = self._choices.get(batch.source_id)
+        if known is not None and known.format == name:
+            return known
+        if self._library.line_format(name) is None:
+            if known is None:
+                log.warning("format_unknown", source=batch.source_id, format=name, remedy="the format is detected")
+            return None
+        return self._remember(FormatChoice(batch.source_id, name, 1.0, "set by configuration", batch.read_at))
+
+    def _choose(self, batch: EntryBatch, lines: Sequence[str]) -> FormatChoice:
+        return self._remember(choose_format(self._library, batch.source_id, sample_of(lines), batch.read_at))
+
+    def _remember(self, choice: FormatChoice) -> FormatChoice:
+        with self._lock:
+            self._choices[choice.source] = choice
+            self._changed = True
+        self._recent.pop(choice.source, None)
+        log.info("format_chosen", source=choice.source, format=choice.format, confidence=choice.confidence)
+        return choice
+
+    def _decode_group(self, group: _Group, batches: Sequence[EntryBatch]) -> pl.DataFrame:
+        """Events of batches that share format, zone and reference time, in their order."""
+        entries = _joined(batches)
+        context = ParseContext(group.reference, group.timezone)
+        chosen = self._library.line_format(group.format_name) or self._library.plain
+        parsed = self._parse(entries["text"], chosen, context)
+        self._watch(batches, parsed, chosen)
+        parsed = _with_messages(parsed, self._library)
+        return _events(entries, parsed, batches)
+
+    def _parse(self, lines: pl.Series, chosen: LineFormat, context: ParseContext) -> pl.DataFrame:
+        """Columns of the line formats; each line by the first format that explains it, the chosen one first."""
+        parts: list[pl.DataFrame] = []
+        left = pl.DataFrame({"line": lines, _ROW: pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
+        formats = [one for one in (chosen, *self._library.line_formats) if one is not self._library.plain]
+        for one in dict.fromkeys(formats):
+            if left.is_empty():
+                break
+            fits = one.matches(left["line"])
+            if fits.all():
+                parts.append(_parse_part(one, left, context))
+                left = left.clear()
+            elif fits.any():
+                parts.append(_parse_part(one, left.filter(fits), context))
+                left = left.filter(~fits)
+        if not left.is_empty():
+            parts.append(_parse_part(self._library.plain, left, context))
+        if len(parts) == 1:
+            return parts[0].drop(_ROW)
+        return pl.concat(parts, how="diagonal").sort(_ROW).drop(_ROW)
+
+    def _watch(self, batches: Sequence[EntryBatch], parsed: pl.DataFrame, chosen: LineFormat) -> None:
+        """Choose again for sources that are no longer written as they were."""
+        if (parsed[_FORMAT].len() and parsed[_FORMAT].n_unique() == 1) and parsed[_FORMAT][0] == chosen.name:
+            for batch in batches:
+                self._recent.pop(batch.source_id, None)
+            return
+        ends = itertools.accumulate(batch.frame.height for batch in batches)
+        for batch, end in zip(batches, ends, strict=True):
+            if batch.format_name == chosen.name:
+                continue
+            names = parsed[_FORMAT].slice(end - batch.frame.height, batch.frame.height)
+            recent = self._recent.setdefault(batch.source_id, Counter())
+            recent.update(dict(names.value_counts().iter_rows()))
+            self._reconsider(batch, recent, chosen)
+
+    def _reconsider(self, batch: EntryBatch, recent: Counter[str], chosen: LineFormat) -> None:
+        total = recent.total()
+        if total < _LINES_BEFORE_A_NEW_CHOICE:
+            return
+        best, lines = max(
+            ((name, count) for name, count in recent.items() if name != self._library.plain.name),
+            key=lambda item: item[1],
+            default=(chosen.name, 0),
+        )
+        if best != chosen.name and 1 - recent[chosen.name] / total > _MISFITS_THAT_CALL_FOR_A_NEW_CHOICE:
+            share = lines / total
+            reason = f"{lines} of the last {total} lines are {best}, {recent[chosen.name]} are {chosen.name}"
+            self._remember(FormatChoice(batch.source_id, best, round(share, 4), reason, batch.read_at))
+        else:
+            self._recent[batch.source_id] = Counter()
+
+
+def _parse_part(one: LineFormat, left: pl.DataFrame, context: ParseContext) -> pl.DataFrame:
+    return one.parse_matching(left["line"], context).with_columns(left[_ROW], pl.lit(one.name).alias(_FORMAT))
+
+
+def _with_messages(parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame:
+    """Add what the programs' messages tell; it counts before what the line format told."""
+    if "process.name" not in parsed.columns:
+        return parsed.with_columns(pl.col(_FORMAT).alias("log.format"))
+    told = library.messages.match(parsed["process.name"], parsed["message"])
+    if told is None:
+        return parsed.with_columns(pl.col(_FORMAT).alias("log.format"))
+    inner = {name: f"__told.{name}" for name in told.columns}
+    whole = pl.concat([parsed, told.rename(inner)], how="horizontal")
+    columns = [
+        pl.coalesce(renamed, name).alias(name) if name in parsed.columns else pl.col(renamed).alias(name)
+        for name, renamed in inner.items()
+        if name not in ("log.format", "fields")
+    ]
+    columns.append(pl.concat_str(_FORMAT, "__told.log.format", separator="/", ignore_nulls=True).alias("log.format"))
+    if "fields" in inner:
+        outer = pl.col("fields") if "fields" in parsed.columns else pl.lit(None, dtype=pl.String)
+        columns.append(merged_objects(outer, pl.col("__told.fields")).alias("fields"))
+    return whole.with_columns(columns).drop(inner.values())
+
+
+def _joined(batches: Sequence[EntryBatch]) -> pl.DataFrame:
+    """Entries of all batches with the number of their batch."""
+    frames = [
+        batch.frame.with_columns(pl.lit(number, dtype=pl.UInt32).alias(_BATCH)) for number, batch in enumerate(batches)
+    ]
+    return frames[0] if len(frames) == 1 else pl.concat(frames)
+
+
+def _events(entries: pl.DataFrame, parsed: pl.DataFrame, batches: Sequence[EntryBatch]) -> pl.DataFrame:
+    """All columns of EVENT_SCHEMA from the entries, their batches and what was parsed."""
+    origin = _origins(entries, batches)
+    whole = pl.concat(
+        [
+            entries.rename({"text": "event.original", "offset": "log.offset", "length": "log.length"}),
+            parsed.drop(_FORMAT),
+        ],
+        how="horizontal",
+    )
+    columns: dict[str, pl.Expr] = {
+        name: (pl.col(name) if name in whole.columns else pl.lit(None, dtype=dtype))
+        for name, dtype in EVENT_SCHEMA.items()
+    }
+    columns.update(origin)
+    columns["@timestamp"] = pl.coalesce("@timestamp", origin["event.ingested"])
+    columns["event.severity"] = _severity(whole)
+    columns["vedette.marks"] = _marks(entries["flags"])
+    if entries["hash"].null_count() < entries.height:
+        digest = pl.struct(pl.col("hash").alias("event.hash")).struct.json_encode()
+        columns["fields"] = merged_objects(columns["fields"], pl.when(pl.col("hash").is_not_null()).then(digest))
+    return whole.select(columns[name].cast(dtype).alias(name) for name, dtype in EVENT_SCHEMA.items())
+
+
+def _origins(entries: pl.DataFrame, batches: Sequence[EntryBatch]) -> dict[str, pl.Expr]:
+    """Columns that are the same for all entries of a batch."""
+    values: dict[str, list[Any]] = {
+        "event.ingested": [batch.read_at for batch in batches],
+        "vedette.source": [batch.source_id for batch in batches],
+        "vedette.generation": [batch.generation for batch in batches],
+        "log.file.path": [batch.path for batch in batches],
+    }
+    if len(batches) == 1:
+        return {name: pl.lit(value[0], dtype=EVENT_SCHEMA[name]) for name, value in values.items()}
+    table = pl.DataFrame(values, schema={name: EVENT_SCHEMA[name] for name in values})[entries[_BATCH]]
+    return {name: pl.lit(table[name]) for name in values}
+
+
+def _severity(whole: pl.DataFrame) -> pl.Expr:
+    dtype = EVENT_SCHEMA["event.severity"]
+    by_level = pl.lit(1, dtype=dtype)
+    if "log.level" in whole.columns and whole["log.level"].null_count() < whole.height:
+        by_level = pl.col("log.level").replace_strict(dict(SEVERITY_OF_LEVEL), default=1, return_dtype=dtype)
+    return pl.coalesce("event.severity", by_level) if "event.severity" in whole.columns else by_level
+
+
+def _marks(flags: pl.Series) -> pl.Expr:
+    marks = pl.col("vedette.marks")
+    if not flags.max():
+        return marks
+    words = [pl.when(pl.col("flags") & flag.value > 0).then(pl.lit(str(flag.name).lower())) for flag in EntryFlag]
+    joined = pl.concat_str(*words, marks, separator=" ", ignore_nulls=True)
+    return pl.when(joined != "").then(joined)
+
+
+def _in_order(decoded: Sequence[pl.DataFrame], order: Sequence[int], batches: Sequence[EntryBatch]) -> pl.DataFrame:
+    """The events of all groups, back in the order of the batches."""
+    if order == sorted(order):
+        return decoded[0] if len(decoded) == 1 else pl.concat(decoded)
+    whole = pl.concat(decoded)
+    starts = dict(
+        zip(order, itertools.accumulate([0, *(batches[index].frame.height for index in order[:-1])]), strict=True)
+    )
+    return pl.concat([whole.slice(starts[index], batches[index].frame.height) for index in sorted(order)])
+
+
+def _spread(texts: pl.Series) -> list[str]:
+    """Lines for detection out of a large batch: its beginning, and some from all over it."""
+    step = max(1, texts.len() // 100)
+    return [*texts.head(100).to_list(), *texts.gather_every(step).head(100).to_list()]

@@ -1,0 +1,92 @@
+"""All formats there are: those that ship, and a user's own, each one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from vedette.formats.codecs import CODECS, LineFormat
+from vedette.formats.definition import FormatFile, read_format
+from vedette.formats.messages import MessageMatcher
+from vedette.model.errors import FormatError
+
+log = structlog.get_logger(__name__)
+
+PLAIN: Final = "plain"
+_FILE_ENDINGS: Final = (".yaml", ".yml")
+
+
+class FormatLibrary:
+    """The formats in use, and what is wrong with the files that are not.
+
+    A file of the user's folder replaces a format of the same name that ships; two files of one folder with the same
+    name are a mistake, and the first by file name counts.
+    """
+
+    def __init__(self, definitions: Sequence[FormatFile], problems: Sequence[FormatError] = ()) -> None:
+        self.definitions = {one.name: one for one in definitions}
+        self.problems = tuple(problems)
+        lines = [CODECS[one.codec](one) for one in definitions if not one.is_message_format and one.name != PLAIN]
+        self.line_formats: tuple[LineFormat, ...] = tuple(sorted(lines, key=lambda one: (-one.rank, one.name)))
+        """The most specific first, without `plain`."""
+        plain = self.definitions.get(PLAIN, FormatFile(name=PLAIN, title="Plain text", codec="plain", rank=0))
+        self.plain: LineFormat = CODECS["plain"](plain)
+        self.messages = MessageMatcher([one for one in definitions if one.is_message_format])
+        self._by_name = {one.name: one for one in (*self.line_formats, self.plain)}
+
+    def line_format(self, name: str) -> LineFormat | None:
+        return self._by_name.get(name)
+
+
+def load_library(user_folder: Path | None = None) -> FormatLibrary:
+    """Read the files that ship and those of the user's folder. Blocks; a broken file disables only itself."""
+    problems: list[FormatError] = []
+    shipped = _read_all(_shipped_files(), problems)
+    own = _read_all(_files_of(user_folder), problems) if user_folder is not None else {}
+    for problem in problems:
+        log.warning("format_disabled", reason=str(problem))
+    return FormatLibrary(list({**shipped, **own}.values()), problems)
+
+
+def _read_all(files: Iterable[tuple[str, str | OSError]], problems: list[FormatError]) -> dict[str, FormatFile]:
+    formats: dict[str, FormatFile] = {}
+    origin: dict[str, str] = {}
+    for file, text in files:
+        try:
+            if isinstance(text, OSError):
+                raise FormatError(f"{file}: cannot be read ({text.strerror}); correct its permissions or remove it")
+            one = read_format(text, file)
+            if one.name in formats:
+                raise FormatError(
+                    f"{file}: name: '{one.name}' is taken by {origin[one.name]}; give one of the two another name"
+                )
+        except FormatError as problem:
+            problems.append(problem)
+        else:
+            formats[one.name] = one
+            origin[one.name] = file
+    return formats
+
+
+def _shipped_files() -> Iterator[tuple[str, str]]:
+    folder = resources.files("vedette") / "content" / "formats"
+    for file in sorted(folder.iterdir(), key=lambda one: one.name):
+        if file.name.endswith(_FILE_ENDINGS):
+            yield f"content/formats/{file.name}", file.read_text(encoding="utf-8")
+
+
+def _files_of(folder: Path) -> Iterator[tuple[str, str | OSError]]:
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _FILE_ENDINGS:
+            try:
+                yield str(path), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                yield str(path), OSError(0, "it is not UTF-8")
+            except OSError as error:
+                yield str(path), error

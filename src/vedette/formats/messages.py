@@ -1,0 +1,241 @@
+"""What programs say inside a record: the message formats, compiled and matched in columns.
+
+A message meets only the patterns it may fit: those of its program, and of these the ones whose literal beginning it
+has. That is decided on distinct programs and distinct beginnings; a regular expression runs on candidates alone.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from vedette.formats.columns import typed_columns
+from vedette.formats.definition import SETTABLE, FormatFile, MessagePattern
+from vedette.model.events import EVENT_SCHEMA
+
+_HEAD_LENGTH: Final = 12
+_REMEMBERED_HEADS: Final = 8_192
+_REMEMBERED_PROGRAMS: Final = 4_096
+_FITS: Final = "__fits"
+_ROW: Final = "__row"
+_PATTERN: Final = "__pattern"
+_MANY: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A message pattern with its place in the table of constants."""
+
+    number: int
+    regex: str | None
+    starts: tuple[str, ...]
+    contains: str | None
+
+    def may_start(self, head: str) -> bool:
+        return any(head.startswith(start[:_HEAD_LENGTH]) for start in self.starts)
+
+
+class MessageMatcher:
+    """The message formats of a library. Pure but for its bounded memory of programs and beginnings."""
+
+    def __init__(self, formats: Sequence[FormatFile]) -> None:
+        self._formats = sorted(formats, key=lambda one: (-one.rank, one.name))
+        self._patterns: dict[str, list[_Pattern]] = {}
+        rows: list[dict[str, object]] = []
+        for one in self._formats:
+            self._patterns[one.name] = [
+                _compile(pattern, number) for number, pattern in enumerate(one.messages, start=len(rows))
+            ]
+            rows += [{"log.format": one.name, **one.defaults, **pattern.set} for pattern in one.messages]
+        self._constants = _constants_table(rows)
+        self._by_program: dict[str, tuple[str, ...]] = {}
+        self._by_formats: dict[tuple[str, ...], _ProgramPatterns] = {}
+
+    def match(self, programs: pl.Series, messages: pl.Series) -> pl.DataFrame | None:
+        """Event columns told by the messages, one row a message, same order; None when no pattern fits any.
+
+        Rows without a match are null. `log.format` is the message format's name.
+        """
+        frame = pl.DataFrame({"message": messages, _ROW: pl.int_range(messages.len(), dtype=pl.UInt32, eager=True)})
+        parts: list[pl.DataFrame] = []
+        for patterns, rows in self._by_patterns(programs, frame):
+            parts += _matched_distinct(patterns, rows)
+        if not parts:
+            return None
+        captures = pl.concat(parts, how="diagonal")
+        told = pl.concat(
+            [
+                captures.select(_ROW),
+                _over(
+                    self._constants[captures[_PATTERN]],
+                    typed_columns(captures.drop(_ROW, _PATTERN)),
+                ),
+            ],
+            how="horizontal",
+        )
+        return frame.select(_ROW).join(told, on=_ROW, how="left", maintain_order="left").drop(_ROW)
+
+    def _by_patterns(self, programs: pl.Series, frame: pl.DataFrame) -> Iterator[tuple[_ProgramPatterns, pl.DataFrame]]:
+        """Rows by the patterns their programs share."""
+        names = programs.unique().to_list()
+        formats = {name: self._formats_of(name or "") for name in names}
+        groups = list(dict.fromkeys(formats.values()))
+        if len(groups) == 1:
+            yield self._patterns_of(groups[0]), frame
+            return
+        numbers = {name: groups.index(formats[name]) for name in names if name is not None}
+        of_none = groups.index(formats[None]) if None in formats else 0
+        group = programs.replace_strict(numbers, default=of_none, return_dtype=pl.UInt16)
+        for number, key in enumerate(groups):
+            if key:
+                yield self._patterns_of(key), frame.filter(group == number)
+
+    def _formats_of(self, program: str) -> tuple[str, ...]:
+        """Names of the formats that speak for a program, the most specific first."""
+        known = self._by_program.get(program)
+        if known is None:
+            if len(self._by_program) >= _REMEMBERED_PROGRAMS:
+                self._by_program.clear()
+            name = plain_name(program)
+            module = program.partition("(")[2].rstrip(")")
+            known = self._by_program[program] = tuple(
+                one.name
+                for one in self._formats
+                if any(fnmatch.fnmatchcase(name, glob) or (module and module == glob) for glob in one.programs)
+            )
+        return known
+
+    def _patterns_of(self, formats: tuple[str, ...]) -> _ProgramPatterns:
+        known = self._by_formats.get(formats)
+        if known is None:
+            patterns = [pattern for name in formats for pattern in self._patterns[name]]
+            known = self._by_formats[formats] = _ProgramPatterns(patterns)
+        return known
+
+
+class _ProgramPatterns:
+    """The patterns of one group of programs. Those with a literal beginning are tried before those without."""
+
+    def __init__(self, patterns: Sequence[_Pattern]) -> None:
+        self._starting = [pattern for pattern in patterns if pattern.starts]
+        self._others = [pattern for pattern in patterns if not pattern.starts]
+        self._candidates: dict[str, tuple[_Pattern, ...]] = {}
+
+    def match(self, rows: pl.DataFrame) -> list[pl.DataFrame]:
+        """Frames with `__row`, `__pattern` and the captures, of the rows that fit one."""
+        found: list[pl.DataFrame] = []
+        left = self._match_starting(rows, found)
+        for pattern in self._others:
+            if left.is_empty():
+                break
+            left = _take(pattern, left, found)
+        return found
+
+    def _match_starting(self, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
+        heads = rows["message"].str.slice(0, _HEAD_LENGTH)
+        distinct = heads.unique().drop_nulls()
+        candidates = [self._candidates_for(head) for head in distinct]
+        bundles = list(dict.fromkeys(candidates))
+        if bundles == [()] or not bundles:
+            return rows
+        numbers = pl.Series("bundle", [bundles.index(one) for one in candidates], dtype=pl.UInt16)
+        bundle = heads.replace_strict(distinct, numbers, default=None, return_dtype=pl.UInt16)
+        left: list[pl.DataFrame] = []
+        for number, patterns in enumerate(bundles):
+            some = rows if len(bundles) == 1 else rows.filter(bundle == number)
+            for pattern in patterns:
+                if some.is_empty():
+                    break
+                some = _take(pattern, some, found)
+            if not some.is_empty():
+                left.append(some)
+        return pl.concat(left) if left else rows.clear()
+
+    def _candidates_for(self, head: str) -> tuple[_Pattern, ...]:
+        known = self._candidates.get(head)
+        if known is None:
+            if len(self._candidates) >= _REMEMBERED_HEADS:
+                self._candidates.clear()
+            known = self._candidates[head] = tuple(one for one in self._starting if one.may_start(head))
+        return known
+
+
+def plain_name(program: str) -> str:
+    """`/usr/sbin/sshd(pam_unix)` is `sshd`; lower case."""
+    name = program.partition("(")[0].rstrip("/").rpartition("/")[2]
+    return name.lstrip("- ").partition(" ")[0].lower()
+
+
+def _matched_distinct(patterns: _ProgramPatterns, rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """Match distinct messages only where many are equal."""
+    if rows.height < _MANY or rows["message"].n_unique() * 2 > rows.height:
+        return patterns.match(rows)
+    distinct = rows.select("message").unique().with_row_index(_ROW)
+    matched = patterns.match(distinct)
+    if not matched:
+        return []
+    numbered = rows.join(distinct.rename({_ROW: "__distinct"}), on="message", how="left").drop("message")
+    told = pl.concat(matched, how="diagonal").rename({_ROW: "__distinct"})
+    return [numbered.join(told, on="__distinct", how="inner").drop("__distinct")]
+
+
+def _take(pattern: _Pattern, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
+    """Put the rows that fit into `found`; the others."""
+    messages = rows["message"]
+    if pattern.contains is not None:
+        holds = messages.str.contains(pattern.contains, literal=True)
+        if not holds.all():
+            left = rows.filter(~holds)
+            some = rows.filter(holds)
+            return left if some.is_empty() else pl.concat([left, _take_candidates(pattern, some, found)])
+    return _take_candidates(pattern, rows, found)
+
+
+def _take_candidates(pattern: _Pattern, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
+    if pattern.regex is None:
+        fits = _starts_with_any(rows["message"], pattern.starts)
+        captures = rows.select(_ROW)
+    else:
+        captures = rows["message"].str.extract_groups(pattern.regex).struct.unnest()
+        fits = captures[_FITS].is_not_null()
+        captures = captures.drop(_FITS).with_columns(rows[_ROW])
+    all_fit = bool(fits.all())
+    if not all_fit:
+        captures = captures.filter(fits)
+    if not captures.is_empty():
+        found.append(captures.with_columns(pl.lit(pattern.number, dtype=pl.UInt32).alias(_PATTERN)))
+    return rows.clear() if all_fit else rows.filter(~fits)
+
+
+def _starts_with_any(messages: pl.Series, starts: Sequence[str]) -> pl.Series:
+    if not starts:
+        return pl.repeat(True, messages.len(), dtype=pl.Boolean, eager=True)
+    fits = messages.str.starts_with(starts[0])
+    for start in starts[1:]:
+        fits = fits | messages.str.starts_with(start)
+    return fits
+
+
+def _compile(pattern: MessagePattern, number: int) -> _Pattern:
+    regex = None if pattern.pattern is None else f"{pattern.pattern}(?P<{_FITS}>)"
+    return _Pattern(number, regex, pattern.starts, pattern.contains)
+
+
+def _constants_table(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
+    """The constants of every pattern, one row each, with every column that any sets."""
+    used = {name for row in rows for name in row}
+    names = [name for name in EVENT_SCHEMA if name in used and (name in SETTABLE or name == "log.format")]
+    return pl.DataFrame({name: pl.Series([row.get(name) for row in rows], dtype=EVENT_SCHEMA[name]) for name in names})
+
+
+def _over(constants: pl.DataFrame, captured: pl.DataFrame) -> pl.DataFrame:
+    """What was captured counts before what is constant."""
+    both = [name for name in captured.columns if name in constants.columns]
+    merged = pl.concat([constants.rename({name: f"__{name}" for name in both}), captured], how="horizontal")
+    return merged.with_columns(pl.coalesce(name, f"__{name}").alias(name) for name in both).drop(
+        f"__{name}" for name in both
+    )
