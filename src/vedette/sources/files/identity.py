@@ -40,12 +40,13 @@ def is_same_content(position: Position, content: Content, *, is_same_place: bool
 
 
 def is_copy_of(copy: Content, original: Content) -> bool:
-    """Whether one of two plain files is the other's beginning, by their heads and the end of the shorter one."""
-    shared = min(copy.facts().size, original.facts().size)
+    """Whether `copy` (plain or compressed) holds what plain `original` holds, or one of the two is the beginning of the
+    other: by their heads and the end of the shorter one."""
+    size = original.facts().size
+    shared = size if copy.is_compressed else min(copy.facts().size, size)
     if not shared:
         return False
+    if copy.read_at(0, min(HEAD_BYTES, shared)) != original.read_at(0, min(HEAD_BYTES, shared)):
+        return False
     last = max(0, shared - TAIL_BYTES)
-    return all(
-        copy.read_at(start, size) == original.read_at(start, size)
-        for start, size in ((0, min(HEAD_BYTES, shared)), (last, shared - last))
-    )
+    return copy.read_at(last, shared - last) == original.read_at(last, shared - last)

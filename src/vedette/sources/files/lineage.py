@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -11,10 +11,10 @@ from typing import Final
 
 from vedette.model.errors import SourceError
 from vedette.model.positions import Position
-from vedette.sources.files.compressed import CompressedContent
+from vedette.sources.files.compressed import CompressedContent, DamagedFile
 from vedette.sources.files.content import Content, FileFacts, PlainContent
 from vedette.sources.files.identity import fingerprint, is_copy_of, is_same_content
-from vedette.sources.files.reader import GenerationReader
+from vedette.sources.files.reader import GenerationReader, damage_of
 from vedette.sources.files.rotation import COMPRESSED, age_key, rotated_name
 
 _MOST_FINISHED_COMPARED: Final = 32
@@ -28,6 +28,11 @@ class Candidate:
     path: str
     facts: FileFacts
     is_wanted: bool
+
+    @property
+    def place(self) -> tuple[str, tuple[int, int]]:
+        """Its name and its inode."""
+        return self.path, self.facts.place
 
     @property
     def is_compressed(self) -> bool:
@@ -103,6 +108,7 @@ class Recognition:
     """Which candidate is which known generation. Indices are those of the candidates.
 
     `open_readers` are read already; `resumed` continue behind a position; `done` hold nothing new;
+    `twins` are copies of what is being read;
     `lost` are unfinished positions found nowhere (not those that a file which cannot be read now may hold:
     `is_undecided`). `unknown` are the rest.
     """
@@ -110,16 +116,23 @@ class Recognition:
     open_readers: dict[int, GenerationReader] = field(default_factory=dict)
     resumed: dict[int, Position] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
+    twins: set[int] = field(default_factory=set)
     lost: list[Position] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     is_undecided: bool = False
 
     def is_bound(self, index: int) -> bool:
-        return index in self.open_readers or index in self.resumed or index in self.done
+        return any(index in known for known in (self.open_readers, self.resumed, self.done, self.twins))
 
-    def newest_known(self) -> int:
-        """The highest index of a candidate that holds a known generation, -1 for none."""
-        return max((*self.open_readers, *self.resumed, *self.done), default=-1)
+    def is_located(self, position: Position) -> bool:
+        return any(each.generation == position.generation for each in self.resumed.values())
+
+    def newest_read(self) -> int:
+        """The highest index of a candidate of which something was read, -1 for none. Where nothing was read yet, other
+        content may have come and gone unseen."""
+        read = [index for index, reader in self.open_readers.items() if reader.read_offset]
+        resumed = [index for index, position in self.resumed.items() if position.offset]
+        return max((*read, *resumed, *self.done), default=-1)
 
 
 class Recogniser:
@@ -131,35 +144,47 @@ class Recogniser:
         self._contents: dict[int, Content] = {}
         self._is_settling = is_settling
 
+    def bind_exhausted(self, exhausted: Container[FileFacts]) -> None:
+        """Files that were found to hold nothing new before, and have not changed since."""
+        self.result.done.update(i for i, each in enumerate(self.candidates) if each.facts in exhausted)
+
     def bind_readers(self, readers: Iterable[GenerationReader]) -> None:
         """Files that are being read, by place."""
         by_place = {reader.place: reader for reader in readers}
-        for index, candidate in enumerate(self.candidates):
+        for index, candidate in self._unbound():
             if reader := by_place.get(candidate.facts.place):
                 self.result.open_readers[index] = reader
 
     def bind_by_place(self, positions_at: Callable[[tuple[int, int]], Sequence[Position]]) -> None:
         for index, candidate in self._unbound():
-            if candidate.is_compressed:
-                continue
             for position in positions_at(candidate.facts.place):
-                if self._is_same(position, index, is_same_place=True):
+                if self._is_same(position, index, is_same_place=not candidate.is_compressed):
                     self._bind(index, position)
                     break
 
-    def bind_by_content(self, positions: Sequence[Position]) -> None:
-        """Positions whose file was copied or compressed; unfinished ones first."""
-        bound = {position.generation for position in self.result.resumed.values()}
-        unfinished = [position for position in positions if not position.is_finished]
-        finished = [position for position in positions if position.is_finished][-_MOST_FINISHED_COMPARED:]
-        for position in (*unfinished, *reversed(finished)):
-            if position.generation in bound:
-                continue
+    def bind_finished(self, positions: Sequence[Position]) -> None:
+        """Copied or compressed files of finished generations, newest first: they end where reading ended."""
+        for position in reversed(positions[-_MOST_FINISHED_COMPARED:]):
             for index, _ in self._unbound():
-                if self._is_same(position, index, is_same_place=False):
-                    self._bind(index, position)
-                    bound.add(position.generation)
+                if self._is_same(position, index, is_same_place=False) and self._ends_at(index, position.offset):
+                    self.result.done.add(index)
                     break
+
+    def bind_by_content(self, positions: Sequence[Position], cut_off: Mapping[int, GenerationReader]) -> None:
+        """Copied or compressed files of unfinished generations, oldest first. What a reader had read of its last line
+        tells two files apart that are alike up to the position."""
+        for is_strict in (True, False):
+            for position in positions:
+                if self.result.is_located(position) or (is_strict and position.generation not in cut_off):
+                    continue
+                for index, _ in self._unbound():
+                    if (
+                        self._holds(index, cut_off[position.generation])
+                        if is_strict
+                        else self._is_same(position, index, is_same_place=False)
+                    ):
+                        self._bind(index, position)
+                        break
 
     def set_copies_aside(self, lost: Sequence[Position], cut_off: Iterable[GenerationReader]) -> None:
         """A rotated file that is the beginning of a generation read further than it reaches holds nothing new."""
@@ -177,13 +202,15 @@ class Recogniser:
     def set_twins_aside(self, readers: Iterable[GenerationReader]) -> None:
         """A rotated file that is a copy of one being read is not read beside it: copytruncate makes it before it
         truncates, and then it continues that generation."""
-        plain = [reader for reader in readers if not reader.content.is_compressed]
+        originals = [reader.content for reader in readers]
+        originals += [self.content(index) for index in self.result.resumed]
+        plain = [content for content in originals if not content.is_compressed]
         for index, candidate in self._unbound():
-            if candidate.is_compressed or not candidate.is_rotated:
+            if not candidate.is_rotated:
                 continue
             with self._noting_errors(index):
-                if any(is_copy_of(self.content(index), reader.content) for reader in plain):
-                    self.result.done.add(index)
+                if any(is_copy_of(self.content(index), original) for original in plain):
+                    self.result.twins.add(index)
 
     def content(self, index: int) -> Content:
         """The opened candidate. Raises SourceError."""
@@ -209,6 +236,18 @@ class Recogniser:
     def _unbound(self) -> list[tuple[int, Candidate]]:
         return [(i, each) for i, each in enumerate(self.candidates) if not self.result.is_bound(i)]
 
+    def _holds(self, index: int, reader: GenerationReader) -> bool:
+        is_held = False
+        with self._noting_errors(index):
+            is_held = reader.is_read_from(self.content(index))
+        return is_held
+
+    def _ends_at(self, index: int, offset: int) -> bool:
+        is_end = False
+        with self._noting_errors(index):
+            is_end = not self.content(index).read_at(offset, 1) and not self._is_being_written(self.content(index))
+        return is_end
+
     def _bind(self, index: int, position: Position) -> None:
         content = self.content(index)
         has_more = content.is_compressed or content.facts().size > position.offset
@@ -222,8 +261,16 @@ class Recogniser:
             content = self.content(index)
             if is_same_content(position, content, is_same_place=is_same_place):
                 return True
-            if content.is_compressed and self._is_settling(content.facts()):
+            if self._is_being_written(content):
                 self.result.is_undecided = True
+        return False
+
+    def _is_being_written(self, content: Content) -> bool:
+        """Whether a compressed file ends too early, but was changed so recently that its end may yet come."""
+        try:
+            damage_of(content)
+        except DamagedFile as damage:
+            return damage.is_cut_off and self._is_settling(content.facts())
         return False
 
     @contextmanager

@@ -62,6 +62,7 @@ class GenerationReader:
         self.content = content
         self._settings = settings
         facts = content.facts()
+        self.begun_at = settings.clock.now()
         self.place = facts.place
         self.last_size = facts.size
         self._modified_at = datetime.fromtimestamp(facts.modified_ns / 1e9, UTC)
@@ -149,6 +150,18 @@ class GenerationReader:
             return None
         self.grew_at = self._settings.clock.monotonic()
         return self._batch_of(block, facts)
+
+    def is_overwritten(self) -> bool:
+        """Whether the bytes that were read stand no longer in the file. Raises SourceError."""
+        return not self.content.is_compressed and not self.is_read_from(self.content)
+
+    def is_read_from(self, content: Content) -> bool:
+        """Whether everything read may have come from `content`. Raises SourceError."""
+        known = len(self._tail)
+        return (
+            content.read_at(0, len(self._head)) == self._head
+            and content.read_at(self._read_offset - known, known) == self._tail
+        )
 
     def flush(self, *, final: bool, is_finished: bool = False, notes: tuple[LedgerNote, ...] = ()) -> EntryBatch | None:
         """The last line although its end never came, marked UNFINISHED; None when there is none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -39,6 +39,7 @@ _BLOCKS_A_STEP: Final = 2
 _RESOLVE_TRIES: Final = 20
 _MOST_ROTATED_OPEN: Final = 32
 _RETRY_SECONDS: Final = 2.0
+_STAMP_SLACK: Final = 1.0  # seconds by which a file's time of change may lag behind the clock
 _SETTLING: Final = timedelta(milliseconds=200)
 
 
@@ -105,6 +106,7 @@ class FileScanner:
         self._expansion = Expansion()
         self._folder_times: dict[str, int] | None = None
         self._errors: dict[str, tuple[str, str]] = {}
+        self._exhausted: dict[FileFacts, None] = {}  # of this scan's lifetime; a few for each rotation
         self._out: list[EntryBatch] = []
         self._is_first_pass = True
 
@@ -230,7 +232,8 @@ class FileScanner:
 
     def _look(self, lineage: Lineage) -> None:
         self._unread[lineage.live] = None
-        places = {reader.place for reader in lineage.readers}
+        # A file of which nothing was read yet may be copied and truncated without leaving a trace in its reader.
+        places = {reader.place for reader in lineage.readers if reader.read_offset}
         for path in (lineage.live, *lineage.wanted):
             facts = self._facts_of(path)
             before = lineage.seen.get(path)
@@ -255,39 +258,58 @@ class FileScanner:
     def _resolve(self, lineage: Lineage) -> None:
         """Find out which of a lineage's files is which generation, on a picture that did not change meanwhile."""
         has_history = bool(lineage.readers or lineage.cut_off or self._positions_of(lineage))
-        for attempt in range(_RESOLVE_TRIES):
+        for tries_left in reversed(range(_RESOLVE_TRIES)):
+            self._set_overwritten_aside(lineage)
             candidates = lineage.candidates(with_siblings=has_history)
             recogniser = Recogniser(candidates, is_settling=self._is_settling)
             try:
                 self._recognise(lineage, recogniser)
                 again = lineage.candidates(with_siblings=has_history)
-                is_still = [(each.path, each.facts.place) for each in again] == [
-                    (each.path, each.facts.place) for each in candidates
-                ]
-                if is_still or attempt == _RESOLVE_TRIES - 1:
+                is_still = [each.place for each in again] == [each.place for each in candidates]
+                if (is_still and not self._set_overwritten_aside(lineage)) or not tries_left:
                     self._adopt(lineage, recogniser, has_history=has_history)
                     return
             finally:
                 recogniser.close()
 
+    def _set_overwritten_aside(self, lineage: Lineage) -> bool:
+        """Close the readers whose bytes are gone; whether there were any."""
+        gone = [reader for reader in lineage.readers if self._is_overwritten(reader)]
+        for reader in gone:
+            self._drop(lineage, reader)
+            lineage.cut_off[reader.generation] = reader
+        return bool(gone)
+
+    def _is_overwritten(self, reader: GenerationReader) -> bool:
+        with suppress(SourceError):
+            return reader.is_overwritten()
+        return False
+
     def _recognise(self, lineage: Lineage, recogniser: Recogniser) -> None:
         result = recogniser.result
         positions = self._positions_of(lineage)
+        recogniser.bind_exhausted(self._exhausted)
         recogniser.bind_readers(self._readers.values())
-        recogniser.bind_by_place(self._unread_positions_at)
-        recogniser.bind_by_content(positions)
-        recogniser.bind_by_content(self._moved_here(lineage))
-        bound = {position.generation for position in result.resumed.values()}
-        lost = [each for each in positions if not each.is_finished and each.generation not in bound]
+        recogniser.bind_by_place(lambda place: self._left_at(place, lineage.cut_off))
+        unfinished = [each for each in positions if not each.is_finished]
+        if result.newest_read() < 0 or not all(map(result.is_located, unfinished)):
+            recogniser.bind_finished([each for each in positions if each.is_finished])
+            recogniser.bind_by_content(unfinished, lineage.cut_off)
+        recogniser.bind_by_content(self._moved_here(lineage), {})
+        lost = [each for each in unfinished if not result.is_located(each)]
         recogniser.set_copies_aside(lost, lineage.cut_off.values())
         recogniser.set_twins_aside(lineage.readers)
         result.lost = [] if result.is_undecided else lost
 
-    def _unread_positions_at(self, place: tuple[int, int]) -> list[Position]:
+    def _left_at(self, place: tuple[int, int], cut_off: Container[int]) -> list[Position]:
+        """Positions that no reader continues, in the file that stood at a place."""
         return [
             position
             for position in self._known.values()
-            if (position.device, position.inode) == place and position.generation not in self._readers
+            if (position.device, position.inode) == place
+            and position.generation not in self._readers
+            and position.generation not in cut_off
+            and (position.offset or not position.is_finished)
         ]
 
     def _moved_here(self, lineage: Lineage) -> list[Position]:
@@ -308,15 +330,22 @@ class FileScanner:
         result, candidates = recogniser.result, recogniser.candidates
         lineage.is_dirty = result.is_undecided
         lineage.retry_at = self._clock.monotonic() + _RETRY_SECONDS
-        since = max((each.updated_at.timestamp() for each in self._positions_of(lineage)), default=0.0)
-        newest = result.newest_known()
+        since = max(
+            (
+                *(each.updated_at.timestamp() for each in self._positions_of(lineage)),
+                *(reader.begun_at.timestamp() for reader in lineage.readers),
+            ),
+            default=0.0,
+        )
+        newest = result.newest_read()
+        self._exhausted.update(dict.fromkeys(candidates[index].facts for index in result.done))
         for lost in result.lost:
             self._give_up(lineage, lost, candidates)
         ordered = [reader for reader in lineage.readers if reader not in result.open_readers.values()]
         for index, candidate in enumerate(candidates):
-            is_newer = index > newest if newest >= 0 else candidate.facts.modified_ns / 1e9 > since
+            is_newer = index > newest if newest >= 0 else candidate.facts.modified_ns / 1e9 > since - _STAMP_SLACK
             reader = result.open_readers.get(index)
-            if reader is None and index not in result.done:
+            if reader is None and index not in result.done and index not in result.twins:
                 position = result.resumed.get(index)
                 if position or candidate.is_wanted or (has_history and is_newer):
                     reader = self._open(lineage, recogniser, index, position)
