@@ -12,14 +12,13 @@ import pytest
 from support.faults import assert_payloads
 from support.process import Server, stored_events
 from support.world import World
-from support.writer import LogWriter
 
 MIB = 1024 * 1024
 
 
 def test_a_line_of_ten_megabytes_is_cut_and_the_next_is_intact(world: World) -> None:
     """Fault 15. Guard: the rest of an overlong line is skipped to its end, not taken for lines."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(3)
     giant = random.Random(15).randbytes(5 * MIB).hex().encode()
     with Server([world.log], world.data) as server:
@@ -58,7 +57,7 @@ def test_a_file_without_line_ends_does_not_fill_memory(world: World) -> None:
 
 def test_nul_bytes_and_holes_are_kept(world: World) -> None:
     """Fault 16. Guard: NUL is a byte like others, no end of text."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     for payload in (b"before", b"with\0in it", b"\0", b"\0\0\0begins", b"ends\0\0", b"x\\0y \\x00 literally"):
         writer.write_line(payload)
     with Server([world.log], world.data) as server:
@@ -79,7 +78,7 @@ def test_nul_bytes_and_holes_are_kept(world: World) -> None:
 def test_bytes_that_are_no_text_can_be_had_back(world: World) -> None:
     """Fault 17. Guard: escaping is reversible: backslashes are doubled where bytes are escaped."""
     chance = random.Random(17)
-    writer = LogWriter(world.log)
+    writer = world.writer()
     fixed = [
         b"caf\xe9",
         b"\xff\xfe",

@@ -75,22 +75,18 @@ def test_a_first_start_killed_anywhere_is_repeated_unaided(tmp_path: Path) -> No
 
 def torment(folder: Path, kills: int, seed: int) -> int:
     """One world, killed many times, then left alone and compared; the kills that happened."""
-    world = World(folder)
     chance = random.Random(seed)
-    writer = LogWriter(world.log, name=f"w{seed}", seed=seed)
-    typist = Typist(writer, seed)
-    happened = 0
-    with Zygote(folder, MODULES) as zygote:
+    with World(folder) as world, Zygote(folder, MODULES) as zygote:
+        writer = world.writer(name=f"w{seed}", seed=seed)
+        typist = Typist(writer, seed)
         typist.start()
         try:
-            while happened < kills:
+            for _ in range(kills):
                 kill_once(zygote, world, chance)
-                happened += 1
         finally:
             typist.stop()
         drain(zygote, world, writer)
-    writer.close()
-    return happened
+    return kills
 
 
 def kill_once(zygote: Zygote, world: World, chance: random.Random) -> None:
@@ -107,18 +103,17 @@ def kill_once(zygote: Zygote, world: World, chance: random.Random) -> None:
 
 def kill_first_start(zygote: Zygote, folder: Path, number: int) -> bool:
     """Kill a first start at its `number`-th system call on files, then start again; did the kill happen in time?"""
-    world = World(folder / f"start-{number}")
-    writer = LogWriter(world.log)
-    writer.write(50)
-    fork = serve(zygote, world, stopped=True)
-    with injected(fork, FILE_CALLS, f"signal=KILL:when={number}"):
-        wait_until(lambda: fork.status is not None or _stored(fork) >= 50, what="the first start is over")
-        was_killed = fork.status is not None
-        fork.signal(signal.SIGKILL)
-        status = fork.wait(SECONDS)
-    assert status == -signal.SIGKILL, f"ended by itself with {status}:\n{fork.output.read_text()[-3000:]}"
-    drain(zygote, world, writer)
-    writer.close()
+    with World(folder / f"start-{number}") as world:
+        writer = world.writer()
+        writer.write(50)
+        fork = serve(zygote, world, stopped=True)
+        with injected(fork, FILE_CALLS, f"signal=KILL:when={number}"):
+            wait_until(lambda: fork.status is not None or _stored(fork) >= 50, what="the first start is over")
+            was_killed = fork.status is not None
+            fork.signal(signal.SIGKILL)
+            status = fork.wait(SECONDS)
+        assert status == -signal.SIGKILL, f"ended by itself with {status}:\n{fork.output.read_text()[-3000:]}"
+        drain(zygote, world, writer)
     return was_killed
 
 

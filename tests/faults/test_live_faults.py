@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from support.process import Server
 from support.world import World
-from support.writer import LogWriter, load
+from support.writer import load
 
 CUTS = int(os.environ.get("VEDETTE_FAULT_CUTS", "60"))
 
@@ -69,7 +69,7 @@ def _cut(connection: ClientConnection) -> None:
 def test_a_watcher_that_is_cut_off_resumes_without_an_unmarked_gap(world: World) -> None:
     """Fault 26. Guard: rows between the last number told and the first live one come from the store."""
     chance = random.Random(26)
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(1)
     with Server([world.log], world.data) as server:
         server.wait_for_events(1)

@@ -12,13 +12,12 @@ import pytest
 
 from support.process import Server
 from support.world import World
-from support.writer import LogWriter
 
 
 def test_fast_rotation_under_load_loses_nothing(world: World, thoroughness: int) -> None:
     """Fault 7. Guard: a renamed file is read to its end before the new one behind its name."""
     chance = random.Random(7)
-    writer = LogWriter(world.log)
+    writer = world.writer()
     with Server([world.log], world.data) as server:
         for _ in range(40 * thoroughness):
             writer.write(chance.choice((1, 20, 100)))
@@ -32,7 +31,7 @@ def test_fast_rotation_under_load_loses_nothing(world: World, thoroughness: int)
 
 def test_rotated_several_times_while_stopped(world: World) -> None:
     """Fault 8. Guard: rotated files, also compressed ones, are known by their head and finished."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(300)
     with Server([world.log], world.data) as server:
         server.wait_for_events(300)
@@ -50,7 +49,7 @@ def test_rotated_several_times_while_stopped(world: World) -> None:
 def test_copytruncate_under_load_loses_nothing_that_stayed_readable(world: World, thoroughness: int) -> None:
     """Fault 9. Guard: what a truncation took away is looked for in the copy."""
     chance = random.Random(9)
-    writer = LogWriter(world.log)
+    writer = world.writer()
     with Server([world.log], world.data) as server:
         for _ in range(12 * thoroughness):
             writer.write(chance.choice((5, 50, 400)))
@@ -66,7 +65,7 @@ def test_copytruncate_under_load_loses_nothing_that_stayed_readable(world: World
 @pytest.mark.parametrize("growth", ["same", "larger"])
 def test_truncated_and_regrown_file_is_read_from_its_start(world: World, growth: str, *, is_running: bool) -> None:
     """Fault 10. Guard: the hash of the bytes before the position is checked, not only the size."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(100)
     with Server([world.log], world.data) as server:
         server.wait_for_events(100)
@@ -89,7 +88,7 @@ def test_truncated_and_regrown_file_is_read_from_its_start(world: World, growth:
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
 def test_new_file_in_a_reused_inode_is_read_from_its_start(world: World, *, is_running: bool) -> None:
     """Fault 11. Guard: identity is more than device and inode: the head's hash."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     reused = 0
     with Server([world.log], world.data) as server:
         for _ in range(5):
@@ -112,7 +111,7 @@ def test_new_file_in_a_reused_inode_is_read_from_its_start(world: World, *, is_r
 def test_a_hundred_files_with_the_same_beginning_are_told_apart(world: World) -> None:
     """Fault 12. Guard: equal heads alone make no file the continuation of another."""
     header = [f"# header line {number} {'=' * 100}".encode() for number in range(12)]
-    writers = [LogWriter(world.logs / f"{number:03}.log", name=f"w{number}") for number in range(100)]
+    writers = [world.writer(world.logs / f"{number:03}.log", name=f"w{number}") for number in range(100)]
     for writer in writers:
         for line in header:
             writer.write_line(line)
@@ -126,7 +125,7 @@ def test_a_hundred_files_with_the_same_beginning_are_told_apart(world: World) ->
         server.stop()
     for writer in writers[1::2]:
         writer.write(5)
-    late = LogWriter(world.logs / "empty-3.log", name="late")
+    late = world.writer(world.logs / "empty-3.log", name="late")
     late.write(3)
     with Server([world.logs], world.data) as server:
         server.wait_for_events(sum(len(writer.written) for writer in [*writers, late]))
@@ -141,7 +140,7 @@ def test_a_swapped_symlink_is_followed_and_the_old_file_finished(world: World) -
     targets.mkdir()
     writers = []
     for number in range(6):
-        writer = LogWriter(targets / f"{number}.data", name=f"t{number}")
+        writer = world.writer(targets / f"{number}.data", name=f"t{number}")
         writer.write(60)
         writers.append(writer)
     _point(link, writers[0].path)
@@ -163,7 +162,7 @@ def _point(link: Path, target: Path) -> None:
 
 def test_a_partial_line_completed_after_a_restart_is_one_event(world: World) -> None:
     """Fault 19. Guard: the position never moves past the last complete line."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(10)
     writer.begin_line()
     with Server([world.log], world.data) as server:

@@ -9,13 +9,13 @@ import pytest
 
 from support.process import Server
 from support.world import World
-from support.writer import LogWriter, load
+from support.writer import load
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 def test_sigterm_under_load_drains_and_ends_well(world: World, times: int, thoroughness: int) -> None:
     """Fault 34. Guard: the queue is drained before the store closes, and a second signal changes nothing."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     for _ in range(3 * thoroughness):
         seen = len(writer.written)
         with load(writer), Server([world.log], world.data) as server:

@@ -9,7 +9,6 @@ import pytest
 
 from support.process import Server, wait_until
 from support.world import World
-from support.writer import LogWriter
 
 
 def _without_privilege() -> list[str]:
@@ -23,7 +22,7 @@ def _without_privilege() -> list[str]:
 
 def test_a_permission_taken_away_and_given_back_loses_nothing(world: World) -> None:
     """Fault 6. Guard: a failing source is tried again with its stored position, and says why it fails."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(100)
     world.log.chmod(0)
     with Server([world.logs], world.data, prefix=_without_privilege()) as server:
@@ -45,7 +44,7 @@ def test_a_permission_taken_away_and_given_back_loses_nothing(world: World) -> N
 
 def test_a_folder_that_goes_away_and_comes_back_is_read_on(world: World) -> None:
     """Fault 6. Guard: a missing path is waited for; known files keep their positions."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(100)
     aside = world.logs.with_name("aside")
     with Server([world.log], world.data) as server:
@@ -63,7 +62,7 @@ def test_a_folder_that_goes_away_and_comes_back_is_read_on(world: World) -> None
 def test_a_source_missing_at_the_start_is_waited_for(world: World) -> None:
     """Fault 6. Guard: the supervisor tries again, for as long as it takes."""
     with Server([world.logs / "*.log"], world.data) as server:
-        writer = LogWriter(world.log)
+        writer = world.writer()
         writer.write(100)
         server.wait_for_events(100)
         server.stop()

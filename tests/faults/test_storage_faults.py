@@ -15,7 +15,6 @@ import pytest
 from support.faults import assert_exactly_once
 from support.process import Process, Server, run, stored_events, wait_until
 from support.world import World
-from support.writer import LogWriter
 
 MIB = 1024 * 1024
 
@@ -65,7 +64,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 def test_a_full_disk_stops_reading_and_space_resumes_it(world: World, small_disk: SmallDisk) -> None:
     """Fault 4. Guard: a refused commit is repeated as it is until the store takes it."""
     data = small_disk.mount_point / "data"
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(100)
     with Server([world.log], data, prefix=small_disk.inside) as server:
         server.wait_for_events(100)
@@ -93,7 +92,7 @@ def _complaint(server: Server) -> dict[str, Any]:
 def test_killed_on_a_full_disk_the_next_start_resumes(world: World, small_disk: SmallDisk) -> None:
     """Faults 1 and 4. Guard: what a full disk left of a commit is not taken for one."""
     data = small_disk.mount_point / "data"
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(100)
     with Server([world.log], data, prefix=small_disk.inside) as server:
         server.wait_for_events(100)
@@ -110,7 +109,7 @@ def test_killed_on_a_full_disk_the_next_start_resumes(world: World, small_disk: 
 
 def test_a_second_process_on_the_data_folder_is_turned_away(world: World) -> None:
     """Fault 30. Guard: the lock on the data folder."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(50)
     with Server([world.log], world.data) as server:
         server.wait_for_events(50)
@@ -128,7 +127,7 @@ def test_a_second_process_on_the_data_folder_is_turned_away(world: World) -> Non
 
 def test_a_lock_left_by_a_killed_process_hinders_nobody(world: World) -> None:
     """Fault 30. Guard: the lock is the kernel's, not a file's existence."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(50)
     with Server([world.log], world.data) as server:
         server.wait_for_events(50)
@@ -144,7 +143,7 @@ def test_a_lock_left_by_a_killed_process_hinders_nobody(world: World) -> None:
 @pytest.mark.parametrize("damage", ["header", "middle", "empty"])
 def test_a_corrupt_database_is_set_aside_and_reading_starts_anew(world: World, damage: str) -> None:
     """Fault 31. Guard: a database that cannot be opened is moved away, never deleted, and said so."""
-    writer = LogWriter(world.log)
+    writer = world.writer()
     writer.write(5_000)
     with Server([world.log], world.data) as server:
         server.wait_for_events(5_000)
