@@ -26,6 +26,7 @@ from vedette.live import EventBroadcaster, WebSocketManager
 from vedette.model.batches import Committed
 from vedette.model.clock import Clock, SystemClock
 from vedette.model.errors import SettingsError
+from vedette.model.health import HealthState, PartHealth
 from vedette.settings import Settings
 from vedette.sources import LogSourceConfig, SourceSupervisor
 
@@ -45,6 +46,7 @@ class Server:
         self.remarks = list(sources.remarks)
         self._settings = settings
         self._clock = clock
+        self._started = clock.now()
         self._stop = asyncio.Event()
         self._rate = RateMeter(clock)
         self._listener = listen(settings.host, settings.port)
@@ -89,6 +91,7 @@ class Server:
         self._health.register("pipeline", core.pipeline.health)
         self._health.register("sources", self._supervisor.health)
         self._health.register("live", self._sockets.health)
+        self._health.register("configuration", self._configuration_health)
         self._app = create_app(
             Services(
                 store=store,
@@ -143,7 +146,7 @@ class Server:
 
     async def run(self, *, announce: Callable[[Server], None]) -> None:
         """Start everything, wait for the end, stop everything in order."""
-        http = _Http(self._app, self._listener, log_level=self._settings.log_level)
+        http = _Http(self._app)
         pipeline = asyncio.create_task(self._core.pipeline.run(), name="pipeline")
         serving = asyncio.create_task(http.serve(sockets=[self._listener]), name="http")
         beside: list[asyncio.Task[None]] = []
@@ -196,6 +199,15 @@ class Server:
         if self._demo is not None:
             yield self._demo.run()
 
+    def _configuration_health(self) -> PartHealth:
+        unreadable = self._config.unreadable
+        if not unreadable:
+            return PartHealth("configuration", HealthState.OK, self._started)
+        name, reason = next(iter(unreadable.items()))
+        remedy = f"Remove it (`vedette sources remove {name}`) and add it anew"
+        text = f"{len(unreadable)} kept source(s) are not valid any more: {name}: {reason}"
+        return PartHealth("configuration", HealthState.DEGRADED, self._started, text, remedy)
+
     def _formats(self) -> Mapping[str, Any]:
         return {
             choice.source: {"name": choice.format, "confidence": choice.confidence, "reason": choice.reason}
@@ -222,8 +234,8 @@ class Server:
 class _Http(uvicorn.Server):
     """uvicorn on a socket of ours; signals are ours too."""
 
-    def __init__(self, app: Any, listener: socket.socket, *, log_level: str) -> None:
-        super().__init__(uvicorn.Config(app, log_config=None, log_level=log_level, **server_options()))
+    def __init__(self, app: Any) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, **server_options()))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

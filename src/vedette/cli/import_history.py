@@ -133,11 +133,14 @@ async def _import(core: Core, histories: list[FileHistory], advance: Advance) ->
 def _print(imported: Imported) -> None:
     for problem in imported.problems:
         complain(problem)
+    if imported.files and not imported.bytes:
+        out().print(f"Nothing to import: {plural(imported.files, 'file')}, all of it empty.")
+        return
     if imported.files and not imported.events:
         out().print(f"Nothing new in {plural(imported.files, 'file')}: all of it is stored already.")
         return
     out().print(
-        f"[bold]{imported.events:,}[/] events from {plural(imported.files, 'file')} ({human_bytes(imported.bytes)})"
+        f"[bold]{plural(imported.events, 'event')}[/] from {plural(imported.files, 'file')} ({human_bytes(imported.bytes)})"
         f" in {imported.seconds:.1f} s, {imported.events_per_second:,.0f} events/s"
     )
     if imported.findings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -95,8 +96,19 @@ def _usage_error(error: TyperException) -> int:
         return USAGE_ERROR
     command = context.command_path if context is not None else "vedette"
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    complain(f"{text.rstrip('.')}; see '{command} --help'")
+    complain(f"{_with_value(error, text.rstrip('.'))}; see '{command} --help'")
     return USAGE_ERROR
+
+
+def _with_value(error: TyperException, text: str) -> str:
+    """The text with the refused value, which the library leaves out of some."""
+    names = getattr(getattr(error, "param", None), "opts", [])
+    for word, following in pairwise([*sys.argv[1:], ""]):
+        flag, equals, attached = word.partition("=")
+        if flag in names:
+            value = attached if equals else following
+            return text if repr(value) in text else text.replace("Invalid value", f"Invalid value {value!r}", 1)
+    return text
 
 
 def _query_error(error: QueryError) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 from rich.table import Table
 
-from vedette.cli.options import Paths
+from vedette.cli.options import DataDir, Paths
 from vedette.cli.progress import Advance, reading_progress
 from vedette.cli.search import Output, local_time
 from vedette.cli.terminal import complain, out, plural, safe, severity_text
@@ -55,10 +55,12 @@ def scan(
         str | None, typer.Option("--format", metavar="NAME", help="Use this format instead of detecting it.")
     ] = None,
     no_default_rules: Annotated[bool, typer.Option("--no-default-rules", help="Parse and score only.")] = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Parse and judge files, folders or standard input (-), and store nothing.
 
-    Reads plain, gz, bz2, xz and zst. Exit status: 0 clean, 1 when a finding has severity 7 or more,
+    Reads plain, gz, bz2, xz and zst, with the formats of the data folder beside those that ship.
+    Exit status: 0 clean, 1 when a finding has severity 7 or more,
     2 on a usage error.
 
     \b
@@ -76,7 +78,7 @@ def scan(
     set_up_logging("warning", "auto")
     reference = _moment(reference_time) if reference_time else None
     clock = SystemClock()
-    settings = Settings.load()
+    settings = Settings.load(data_dir=data_dir)
     middle = build_middle(settings.data_dir, clock, with_rules=not no_default_rules)
     check_format(middle.library, format_name)
     histories = history_sources(settings, paths, timezone=timezone, format_name=format_name, clock=clock)
