@@ -46,7 +46,10 @@ def read_line(library: FormatLibrary, definition: FormatFile, sample: Sample) ->
     lines = pl.Series([sample.line])
     if not one.matches(lines).item():
         return None
-    columns = flattened(one.parse(lines, ParseContext(REFERENCE)).row(0, named=True))
+    row = one.parse(lines, ParseContext(REFERENCE)).row(0, named=True)
+    if definition.codec == "json":
+        assert json.loads(row.pop("fields")) == json.loads(sample.line)
+    columns = flattened(row)
     if columns["parse.status"] == "parsed":
         del columns["parse.status"]
     return columns

@@ -48,16 +48,6 @@ _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4: Final = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
 
 
-def merge_captures(captures: pl.DataFrame) -> pl.DataFrame:
-    """One column a name: where several captures fill the same column, the first that matched counts."""
-    groups: dict[str, list[str]] = {}
-    for name in captures.columns:
-        groups.setdefault(column_of(name), []).append(name)
-    if len(groups) == captures.width:
-        return captures
-    return captures.select(pl.coalesce(names).alias(column) for column, names in groups.items())
-
-
 def typed_columns(
     captures: pl.DataFrame, *, absent: Sequence[str] = ("", "-"), levels: Mapping[str, str] = LEVEL_NAMES
 ) -> pl.DataFrame:
@@ -65,63 +55,61 @@ def typed_columns(
 
     Text that stands for nothing (`absent`) and numbers that are none become null.
     """
-    captures = merge_captures(captures)
+    captures = _present(captures, absent)
     columns: list[pl.Expr | pl.Series] = []
-    fields: list[str] = []
     for name in captures.columns:
-        if name.startswith(FIELD_PREFIX):
-            fields.append(name)
+        if name == "log.level":
+            columns.append(normal_level(pl.col(name), levels))
         elif name in ("source.address", "destination.address"):
-            address = _present(captures[name], absent)
-            ip = canonical_ips(address)
             if name == "source.address":
-                columns.append(address)
-            columns.append(ip.alias(name.replace("address", "ip")))
+                columns.append(pl.col(name))
+            columns.append(canonical_ip(captures[name]).alias(name.replace("address", "ip")))
         elif name in ("source.ip", "destination.ip"):
-            columns.append(canonical_ips(_present(captures[name], absent)).alias(name))
-        elif name == "log.level":
-            columns.append(normal_levels(captures[name], levels))
-        elif name == "message":
-            columns.append(pl.col(name).str.strip_chars().fill_null(""))
-        elif name != "time":
-            columns.append(_cast(name, absent))
+            columns.append(canonical_ip(captures[name]))
+        elif name in EVENT_SCHEMA:
+            dtype = EVENT_SCHEMA[name]
+            columns.append(pl.col(name) if dtype == pl.String else pl.col(name).cast(dtype, strict=False))
+    fields = [name for name in captures.columns if name.startswith(FIELD_PREFIX)]
     if fields:
-        columns.append(
-            fields_object({name.removeprefix(FIELD_PREFIX): _present(captures[name], absent) for name in fields})
-        )
+        columns.append(fields_object({name.removeprefix(FIELD_PREFIX): captures[name] for name in fields}))
     return captures.select(columns)
 
 
-def _present(texts: pl.Series, absent: Sequence[str]) -> pl.Series:
-    name = texts.name
-    return texts.to_frame().select(pl.when(~pl.col(name).is_in(list(absent))).then(pl.col(name)).alias(name))[name]
+def _present(captures: pl.DataFrame, absent: Sequence[str]) -> pl.DataFrame:
+    """One column a name (of several captures for a column the first that matched counts), null for what is absent."""
+    groups: dict[str, list[str]] = {}
+    for name in captures.columns:
+        groups.setdefault(column_of(name), []).append(name)
+    columns: list[pl.Expr] = []
+    for column, names in groups.items():
+        text = pl.col(names[0]) if len(names) == 1 else pl.coalesce(names)
+        if column == "message":
+            columns.append(text.str.strip_chars().fill_null("").alias(column))
+        elif column != "time":
+            is_present = pl.all_horizontal(text != word for word in absent) if len(absent) > 1 else text != absent[0]
+            columns.append(pl.when(is_present).then(text).alias(column))
+    return captures.select(columns)
 
 
-def _cast(name: str, absent: Sequence[str]) -> pl.Expr:
-    dtype = EVENT_SCHEMA[name]
-    if dtype == pl.String:
-        return pl.when(~pl.col(name).is_in(list(absent))).then(pl.col(name)).alias(name)
-    return pl.col(name).cast(dtype, strict=False)
-
-
-def normal_levels(written: pl.Series, levels: Mapping[str, str] = LEVEL_NAMES) -> pl.Series:
+def normal_level(written: pl.Expr, levels: Mapping[str, str] = LEVEL_NAMES) -> pl.Expr:
     """The names of model.events.LEVELS; null where a level is unknown."""
-    lower = written.str.to_lowercase()
-    known = {text: levels.get(text, LEVEL_NAMES.get(text)) for text in lower.unique().drop_nulls()}
-    return lower.replace_strict(known, default=None, return_dtype=pl.String) if known else lower
+    names = {**LEVEL_NAMES, **levels}
+    return written.str.to_lowercase().replace_strict(names, default=None, return_dtype=pl.String)
 
 
-def canonical_ips(addresses: pl.Series) -> pl.Series:
-    """The canonical text of IPv4 and IPv6 addresses, null for anything else; IPv4 mapped into IPv6 is IPv4."""
-    is_v4 = addresses.str.contains(_IPV4)
-    others = addresses.filter(~is_v4 & addresses.str.contains(":", literal=True)).unique()
+def canonical_ip(addresses: pl.Series) -> pl.Expr:
+    """The canonical text of IPv4 and IPv6 addresses, null for anything else; IPv4 mapped into IPv6 is IPv4.
+
+    The expression reads the column of the same name.
+    """
+    text = pl.col(addresses.name)
+    v4 = pl.when(text.str.contains(_IPV4)).then(text)
+    others = addresses.filter(addresses.str.contains(":", literal=True)).unique()
     # One by one, but only distinct IPv6 candidates.
-    canonical = {text: ip for text in others if (ip := _canonical_ipv6(text)) is not None}
-    frame = pl.DataFrame({"text": addresses, "is_v4": is_v4})
-    other = pl.lit(None, dtype=pl.String)
-    if canonical:
-        other = pl.col("text").replace_strict(canonical, default=None, return_dtype=pl.String)
-    return frame.select(pl.when("is_v4").then("text").otherwise(other).alias(addresses.name)).to_series()
+    canonical = {written: ip for written in others if (ip := _canonical_ipv6(written)) is not None}
+    if not canonical:
+        return v4
+    return v4.otherwise(text.replace_strict(canonical, default=None, return_dtype=pl.String))
 
 
 @functools.lru_cache(maxsize=16_384)
@@ -134,30 +122,27 @@ def _canonical_ipv6(text: str) -> str | None:
 
 
 def fields_object(members: Mapping[str, pl.Series]) -> pl.Series:
-    """A JSON object a row of the members that are not null, null where there is none; name `fields`.
+    """A JSON object a row of the texts that are not null, null where there is none; name `fields`.
 
-    Text becomes a JSON string, other types stand as JSON writes them.
+    Members stand in alphabetical order, so that a row does not depend on its neighbours.
     """
-    frame = pl.DataFrame({f"{index}": values for index, values in enumerate(members.values())})
+    names = sorted(members)
+    frame = pl.DataFrame({f"{index}": members[name] for index, name in enumerate(names)})
     encoded = [
-        pl.concat_str(pl.lit(json.dumps(name, ensure_ascii=False) + ":"), _json_value(f"{index}", values.dtype))
-        for index, (name, values) in enumerate(members.items())
+        pl.concat_str(pl.lit(json.dumps(name, ensure_ascii=False) + ":"), _json_text(f"{index}"))
+        for index, name in enumerate(names)
     ]
-    inner = pl.concat_str(encoded, separator=",", ignore_nulls=True)
+    inner = encoded[0] if len(encoded) == 1 else pl.concat_str(encoded, separator=",", ignore_nulls=True)
     is_empty = pl.all_horizontal(pl.all().is_null())
-    whole = pl.when(~is_empty).then(pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
-    return frame.select(whole.alias("fields")).to_series()
+    return frame.select(
+        pl.when(~is_empty).then(pl.concat_str(pl.lit("{"), inner, pl.lit("}"))).alias("fields")
+    ).to_series()
 
 
-def _json_value(name: str, dtype: pl.DataType) -> pl.Expr:
-    """The JSON text of a column's values, null where the value is."""
-    column = pl.col(name)
-    if dtype.is_integer():
-        return column.cast(pl.String)
-    if dtype == pl.Boolean:
-        return pl.when(column).then(pl.lit("true")).when(~column).then(pl.lit("false"))
-    one = pl.struct(column.alias("v")).struct.json_encode()
-    return pl.when(column.is_not_null()).then(one.str.slice(5).str.strip_suffix("}"))
+def _json_text(name: str) -> pl.Expr:
+    """The JSON string of a column's texts, null where the text is."""
+    one = pl.struct(pl.col(name).alias("v")).struct.json_encode()
+    return pl.when(pl.col(name).is_not_null()).then(one.str.slice(5).str.strip_suffix("}"))
 
 
 def merged_objects(first: pl.Expr, second: pl.Expr) -> pl.Expr:

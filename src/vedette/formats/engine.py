@@ -243,11 +243,12 @@ def _with_messages(parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame
 
 
 def _joined(batches: Sequence[EntryBatch]) -> pl.DataFrame:
-    """Entries of all batches with the number of their batch."""
-    frames = [
-        batch.frame.with_columns(pl.lit(number, dtype=pl.UInt32).alias(_BATCH)) for number, batch in enumerate(batches)
-    ]
-    return frames[0] if len(frames) == 1 else pl.concat(frames)
+    """Entries of all batches, with the number of their batch where there are several."""
+    if len(batches) == 1:
+        return batches[0].frame
+    heights = pl.DataFrame({_BATCH: range(len(batches)), "height": [batch.frame.height for batch in batches]})
+    numbers = heights.select(pl.col(_BATCH).repeat_by("height").explode()).to_series()
+    return pl.concat([batch.frame for batch in batches]).with_columns(numbers)
 
 
 def _events(entries: pl.DataFrame, parsed: pl.DataFrame, batches: Sequence[EntryBatch]) -> pl.DataFrame:
@@ -271,7 +272,7 @@ def _events(entries: pl.DataFrame, parsed: pl.DataFrame, batches: Sequence[Entry
     if entries["hash"].null_count() < entries.height:
         digest = pl.struct(pl.col("hash").alias("event.hash")).struct.json_encode()
         columns["fields"] = merged_objects(columns["fields"], pl.when(pl.col("hash").is_not_null()).then(digest))
-    return whole.select(columns[name].cast(dtype).alias(name) for name, dtype in EVENT_SCHEMA.items())
+    return whole.select(columns[name].alias(name) for name in EVENT_SCHEMA)
 
 
 def _origins(entries: pl.DataFrame, batches: Sequence[EntryBatch]) -> dict[str, pl.Expr]:

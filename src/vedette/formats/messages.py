@@ -26,12 +26,12 @@ _PATTERN: Final = "__pattern"
 _MANY: Final = 1_024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Pattern:
     """A message pattern with its place in the table of constants."""
 
     number: int
-    regex: str | None
+    captures: pl.Expr
     starts: tuple[str, ...]
     contains: str | None
 
@@ -66,13 +66,13 @@ class MessageMatcher:
             parts += _matched_distinct(patterns, rows)
         if not parts:
             return None
-        captures = pl.concat(parts, how="diagonal")
+        captures = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal")
         told = pl.concat(
             [
                 captures.select(_ROW),
                 _over(
                     self._constants[captures[_PATTERN]],
-                    typed_columns(captures.drop(_ROW, _PATTERN)),
+                    typed_columns(captures.drop(_ROW, _PATTERN, _FITS)),
                 ),
             ],
             how="horizontal",
@@ -196,33 +196,27 @@ def _take(pattern: _Pattern, rows: pl.DataFrame, found: list[pl.DataFrame]) -> p
 
 
 def _take_candidates(pattern: _Pattern, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
-    if pattern.regex is None:
-        fits = _starts_with_any(rows["message"], pattern.starts)
-        captures = rows.select(_ROW)
-    else:
-        captures = rows["message"].str.extract_groups(pattern.regex).struct.unnest()
-        fits = captures[_FITS].is_not_null()
-        captures = captures.drop(_FITS).with_columns(rows[_ROW])
-    all_fit = bool(fits.all())
-    if not all_fit:
-        captures = captures.filter(fits)
-    if not captures.is_empty():
-        found.append(captures.with_columns(pl.lit(pattern.number, dtype=pl.UInt32).alias(_PATTERN)))
-    return rows.clear() if all_fit else rows.filter(~fits)
-
-
-def _starts_with_any(messages: pl.Series, starts: Sequence[str]) -> pl.Series:
-    if not starts:
-        return pl.repeat(True, messages.len(), dtype=pl.Boolean, eager=True)
-    fits = messages.str.starts_with(starts[0])
-    for start in starts[1:]:
-        fits = fits | messages.str.starts_with(start)
-    return fits
+    captures = rows.select(_ROW, pl.lit(pattern.number, dtype=pl.UInt32).alias(_PATTERN), pattern.captures)
+    misfits = captures[_FITS].null_count()
+    if misfits == captures.height:
+        return rows
+    if not misfits:
+        found.append(captures)
+        return rows.clear()
+    found.append(captures.filter(pl.col(_FITS).is_not_null()))
+    return rows.filter(captures[_FITS].is_null())
 
 
 def _compile(pattern: MessagePattern, number: int) -> _Pattern:
-    regex = None if pattern.pattern is None else f"{pattern.pattern}(?P<{_FITS}>)"
-    return _Pattern(number, regex, pattern.starts, pattern.contains)
+    message = pl.col("message")
+    if pattern.pattern is not None:
+        captures = message.str.extract_groups(f"{pattern.pattern}(?P<{_FITS}>)").struct.unnest()
+    elif pattern.starts:
+        fits = pl.any_horizontal(message.str.starts_with(start) for start in pattern.starts)
+        captures = pl.when(fits).then(pl.lit("")).alias(_FITS)
+    else:
+        captures = pl.lit("").alias(_FITS)
+    return _Pattern(number, captures, pattern.starts, pattern.contains)
 
 
 def _constants_table(rows: Sequence[dict[str, object]]) -> pl.DataFrame:

@@ -85,6 +85,7 @@ _EARLIEST: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - compared with clocks w
 _LATEST: Final = datetime(2200, 1, 1)  # noqa: DTZ001
 _FRACTION_PATTERN: Final = r"(:\d{2})[.,](\d{1,9})"
 _MANY: Final = 256
+_FEW: Final = 8
 
 
 def read_stamps(
@@ -113,7 +114,7 @@ def known_zone(name: str | None) -> str | None:
         return None
 
 
-def _read_fine(stamps: pl.Series, names: Sequence[str], zone: str | None, reference: datetime) -> pl.Series:
+def _read_fine(stamps: pl.Series, names: tuple[str, ...], zone: str | None, reference: datetime) -> pl.Series:
     """Fractions make every stamp distinct: read them apart, so that few distinct stamps remain."""
     parts = stamps.to_frame("stamp").select(
         coarse=pl.col("stamp").str.replace(_FRACTION_PATTERN, "$1"),
@@ -123,16 +124,25 @@ def _read_fine(stamps: pl.Series, names: Sequence[str], zone: str | None, refere
     return parts.select((time + pl.duration(microseconds="micros")).alias(stamps.name)).to_series()
 
 
-def _read_distinct(stamps: pl.Series, names: Sequence[str], zone: str | None, reference: datetime) -> pl.Series:
+def _read_distinct(stamps: pl.Series, names: tuple[str, ...], zone: str | None, reference: datetime) -> pl.Series:
     frame = stamps.to_frame("stamp")
     distinct = stamps.unique().drop_nulls().rename("stamp")
-    known = _read_each(distinct, names, zone, reference)
-    if distinct.len() == 1 and not stamps.null_count():
+    if distinct.len() <= _FEW:
+        known = _read_few(tuple(distinct.sort()), names, zone, reference)
+    else:
+        known = _read_each(distinct, names, zone, reference)
+    if distinct.len() == 1 and known.height and not stamps.null_count():
         return known["time"].new_from_index(0, stamps.len())
     return frame.join(known, on="stamp", how="left", maintain_order="left")["time"]
 
 
-def _read_each(stamps: pl.Series, names: Sequence[str], zone: str | None, reference: datetime) -> pl.DataFrame:
+@functools.lru_cache(maxsize=512)
+def _read_few(stamps: tuple[str, ...], names: tuple[str, ...], zone: str | None, reference: datetime) -> pl.DataFrame:
+    """Remembers: small batches of the same second bring the same stamps."""
+    return _read_each(pl.Series("stamp", stamps), names, zone, reference)
+
+
+def _read_each(stamps: pl.Series, names: tuple[str, ...], zone: str | None, reference: datetime) -> pl.DataFrame:
     """Columns `stamp`, `time` in any order; what no layout reads is left out."""
     parts = [pl.DataFrame(schema={"stamp": pl.String, "time": TIME})]
     for name in names:

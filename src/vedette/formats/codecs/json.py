@@ -15,7 +15,6 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from vedette.formats.codecs.line import LineFormat
-from vedette.formats.columns import fields_object, typed_columns
 from vedette.formats.contract import ParseContext
 
 _OBJECT: Final = r'^\s*\{\s*(?:"|\})'
@@ -24,7 +23,10 @@ _DEEPEST: Final = 8
 
 
 class JsonFormat(LineFormat):
-    """`keys` of the format file say which keys fill which column, the first present one counts."""
+    """`keys` of the format file say which keys fill which column, the first present one counts.
+
+    The whole object is kept in `fields`, under the names that its program and the rules written for it use.
+    """
 
     def matches(self, lines: pl.Series) -> pl.Series:
         looks = lines.str.contains(_OBJECT).fill_null(value=False)
@@ -36,19 +38,15 @@ class JsonFormat(LineFormat):
         return valid.to_series()
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        keys = self.definition.keys
         leaves = _decoded(lines)
-        parts = (
-            _chosen_one_by_one(lines, self.definition.keys) if leaves is None else _chosen(leaves, self.definition.keys)
-        )
+        parts = _chosen_one_by_one(lines, keys) if leaves is None else _chosen(leaves, keys)
         if "message" not in parts.columns:
             return pl.concat([parts, lines.to_frame("message")], how="horizontal")
         return parts.with_columns(pl.col("message").fill_null(lines))
 
-    def typed(self, parts: pl.DataFrame) -> pl.DataFrame:
-        rest = parts["__rest"] if "__rest" in parts.columns else None
-        known = parts.drop("__rest") if rest is not None else parts
-        columns = typed_columns(known, absent=self.definition.absent, levels=self.definition.levels)
-        return columns if rest is None else columns.with_columns(rest.alias("fields"))
+    def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
+        return super().parse_matching(lines, context).with_columns(lines.str.strip_chars().alias("fields"))
 
 
 def _decoded(lines: pl.Series) -> dict[str, pl.Series] | None:
@@ -62,38 +60,24 @@ def _decoded(lines: pl.Series) -> dict[str, pl.Series] | None:
 
 
 def _chosen(leaves: Mapping[str, pl.Series], keys: Mapping[str, Sequence[str]]) -> pl.DataFrame:
-    """Text by column, and `__rest`: the other values as an object."""
+    """Text by column."""
     columns: list[pl.Series] = []
-    rest = {key: values for key, values in leaves.items() if values.dtype != pl.Null}
     for column, names in keys.items():
-        present = [name for name in names if name in rest and not rest[name].dtype.is_nested()]
-        if not present:
-            continue
-        chosen = _as_text(rest.pop(present[0]))
-        for name in present[1:]:
-            other = rest.pop(name)
-            surplus = other.to_frame("v").select(pl.when(chosen.is_not_null()).then("v")).to_series()
-            if surplus.null_count() < surplus.len():
-                rest[name] = surplus
-            chosen = chosen.zip_with(chosen.is_not_null(), _as_text(other))
-        columns.append(chosen.alias(column))
-    if rest:
-        columns.append(fields_object(rest).alias("__rest"))
+        texts = [_as_text(leaves[name]).alias(name) for name in names if name in leaves and _is_scalar(leaves[name])]
+        if texts:
+            columns.append(pl.DataFrame(texts).select(pl.coalesce(pl.all()).alias(column)).to_series())
     return pl.DataFrame(columns)
 
 
 def _chosen_one_by_one(lines: pl.Series, keys: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     """The same line by line, for lines that share no schema: rare, and bounded by the batch."""
-    columns: dict[str, list[str | None]] = {column: [] for column in (*keys, "__rest")}
+    columns: dict[str, list[str | None]] = {column: [] for column in keys}
     for line in lines:
-        rest = dict(_flat(_object_in(line), "", _DEEPEST))
+        values = dict(_flat(_object_in(line), "", _DEEPEST))
         for column, names in keys.items():
-            name = next(
-                (one for one in names if rest.get(one) is not None and not isinstance(rest[one], (dict, list))), None
-            )
-            value = rest.pop(name) if name is not None else None
+            present = (values[name] for name in names if isinstance(values.get(name), (str, int, float)))
+            value = next(present, None)
             columns[column].append(value if value is None or isinstance(value, str) else json.dumps(value))
-        columns["__rest"].append(json.dumps(rest, ensure_ascii=False, separators=(",", ":")) if rest else None)
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
@@ -124,11 +108,12 @@ def _flat(value: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[str
             yield name, inner
 
 
+def _is_scalar(values: pl.Series) -> bool:
+    return not values.dtype.is_nested() and values.dtype != pl.Null
+
+
 def _as_text(values: pl.Series) -> pl.Series:
     if values.dtype == pl.Boolean:
-        return (
-            values.to_frame("v")
-            .select(pl.when("v").then(pl.lit("true")).when(~pl.col("v")).then(pl.lit("false")))
-            .to_series()
-        )
-    return values.cast(pl.String)
+        return values.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
+    text = values.cast(pl.String)
+    return text.str.strip_suffix(".0") if values.dtype.is_float() else text

@@ -20,16 +20,16 @@ class PatternFormat(LineFormat):
         self._shape = definition.looks_like
 
     def matches(self, lines: pl.Series) -> pl.Series:
-        frame = lines.to_frame("line")
-        column = pl.col("line")
-        shapes = [column.str.contains(pattern) for pattern in self._patterns]
-        matching = pl.any_horizontal(shapes)
-        if self._shape is not None:
-            frame = frame.with_columns(shape=column.str.contains(self._shape))
-            if not frame["shape"].any():
-                return frame["shape"]
-            matching = pl.col("shape") & matching
-        return frame.select(matching.fill_null(value=False).alias("matches")).to_series()
+        """The last pattern is asked first: the most general one usually settles it."""
+        fits = None if self._shape is None else lines.str.contains(self._shape).fill_null(value=False)
+        if fits is not None and not fits.any():
+            return fits
+        matching = pl.repeat(value=False, n=lines.len(), dtype=pl.Boolean, eager=True)
+        for pattern in reversed(self._patterns):
+            matching = matching | lines.str.contains(pattern).fill_null(value=False)
+            if matching.all():
+                break
+        return matching if fits is None else matching & fits
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         left = pl.DataFrame({"line": lines, "row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})

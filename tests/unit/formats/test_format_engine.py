@@ -1,0 +1,222 @@
+"""Entries become events: one each, in order, with everything the engine knows about where they came from."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from support.entries import READ_AT, batch_of
+from vedette.formats import FormatEngine, FormatLibrary, load_library
+from vedette.model.entries import EntryFlag
+from vedette.model.events import EVENT_SCHEMA
+
+SSH = "Nov 23 22:04:17 web1 sshd[2412]: Failed password for root from 203.0.113.9 port 4711 ssh2"
+ACCESS = '203.0.113.9 - - [23/Nov/2026:22:04:17 +0000] "GET /x HTTP/1.1" 404 12 "-" "curl/8"'
+OBJECT = '{"time":"2026-11-23T22:04:17Z","level":"warn","msg":"slow","user":"anna"}'
+PLAIN = "  at java.lang.Thread.run(Thread.java:750)"
+
+
+@pytest.fixture(scope="module")
+def library() -> FormatLibrary:
+    return load_library()
+
+
+@pytest.fixture
+def engine(library: FormatLibrary) -> FormatEngine:
+    return FormatEngine(library)
+
+
+def formats_of(events: pl.DataFrame) -> list[str]:
+    return events["log.format"].to_list()
+
+
+def test_event_has_every_column_of_the_schema(engine: FormatEngine) -> None:
+    events = engine.decode([batch_of([SSH], start=100)])
+    assert events.schema == EVENT_SCHEMA
+    assert {name: value for name, value in events.row(0, named=True).items() if value is not None} == {
+        "@timestamp": datetime(2026, 11, 23, 22, 4, 17, tzinfo=UTC),
+        "event.ingested": READ_AT,
+        "event.original": SSH,
+        "message": "Failed password for root from 203.0.113.9 port 4711 ssh2",
+        "vedette.source": "s",
+        "vedette.generation": 7,
+        "log.offset": 100,
+        "log.length": len(SSH) + 1,
+        "log.format": "syslog-rfc3164/sshd",
+        "log.file.path": "/var/log/s",
+        "host.name": "web1",
+        "process.name": "sshd",
+        "process.pid": 2412,
+        "user.name": "root",
+        "source.ip": "203.0.113.9",
+        "source.port": 4711,
+        "source.address": "203.0.113.9",
+        "event.category": "authentication",
+        "event.action": "ssh-login",
+        "event.outcome": "failure",
+        "event.severity": 4,
+        "parse.status": "parsed",
+        "fields": '{"ssh.method":"password"}',
+    }
+
+
+def test_nothing_yields_an_empty_frame_of_the_schema(engine: FormatEngine) -> None:
+    assert engine.decode([]).schema == EVENT_SCHEMA
+    assert engine.decode([batch_of([])]).schema == EVENT_SCHEMA
+
+
+def test_batches_of_many_sources_keep_their_order(engine: FormatEngine) -> None:
+    batches = [
+        batch_of([SSH, SSH], source="auth"),
+        batch_of([ACCESS], source="web"),
+        batch_of([SSH], source="auth", start=500),
+        batch_of([], source="empty"),
+        batch_of([OBJECT], source="app", timezone="Europe/Berlin"),
+        batch_of([ACCESS, ACCESS], source="web", start=900),
+    ]
+    events = engine.decode(batches)
+    assert events["vedette.source"].to_list() == ["auth", "auth", "web", "auth", "app", "web", "web"]
+    assert events["log.offset"].to_list() == [0, len(SSH) + 1, 0, 500, 0, 900, 900 + len(ACCESS) + 1]
+    assert events["event.original"].to_list() == [SSH, SSH, ACCESS, SSH, OBJECT, ACCESS, ACCESS]
+    assert formats_of(events) == [
+        "syslog-rfc3164/sshd", "syslog-rfc3164/sshd", "http-access", "syslog-rfc3164/sshd", "json-lines", "http-access",
+        "http-access",
+    ]  # fmt: skip
+
+
+def test_one_file_may_hold_several_formats(engine: FormatEngine) -> None:
+    lines = [SSH, OBJECT, PLAIN, ACCESS, SSH, ""]
+    events = engine.decode([batch_of(lines)])
+    assert formats_of(events) == [
+        "syslog-rfc3164/sshd", "json-lines", "plain", "http-access", "syslog-rfc3164/sshd", "plain",
+    ]  # fmt: skip
+    assert events["event.original"].to_list() == lines
+    assert events["parse.status"].to_list() == ["parsed", "parsed", "unparsed", "parsed", "parsed", "unparsed"]
+
+
+def test_line_without_stamp_gets_the_arrival_time_and_a_mark(engine: FormatEngine) -> None:
+    event = engine.decode([batch_of([PLAIN])]).row(0, named=True)
+    assert event["@timestamp"] == READ_AT
+    assert event["vedette.marks"] == "time-missing"
+    assert event["message"] == PLAIN
+    assert event["event.severity"] == 1
+
+
+def test_wrong_stamp_gets_the_arrival_time_and_a_mark(engine: FormatEngine) -> None:
+    event = engine.decode([batch_of(["Feb 31 22:04:17 web1 sshd[1]: Connection closed by 203.0.113.9"])]).row(
+        0, named=True
+    )
+    assert event["@timestamp"] == READ_AT
+    assert event["vedette.marks"] == "time-wrong"
+    assert event["parse.status"] == "parsed"
+
+
+def test_marks_tell_what_was_done_to_an_entry(engine: FormatEngine) -> None:
+    flags = [EntryFlag.CUT, EntryFlag.ESCAPED | EntryFlag.UNFINISHED, 0]
+    events = engine.decode([batch_of([SSH, PLAIN, SSH], flags=flags, hashes=["ab12", None, None])])
+    assert events["vedette.marks"].to_list() == ["cut", "escaped unfinished time-missing", None]
+    assert json.loads(events["fields"][0]) == {"ssh.method": "password", "event.hash": "ab12"}
+
+
+def test_zone_of_the_source_applies_to_stamps_without_one(engine: FormatEngine) -> None:
+    events = engine.decode([batch_of([SSH, OBJECT], timezone="Europe/Berlin")])
+    assert events["@timestamp"].to_list() == [
+        datetime(2026, 11, 23, 21, 4, 17, tzinfo=UTC),
+        datetime(2026, 11, 23, 22, 4, 17, tzinfo=UTC),
+    ]
+
+
+def test_year_is_that_of_the_reference_time(engine: FormatEngine) -> None:
+    reference = datetime(2009, 3, 1, tzinfo=UTC)
+    events = engine.decode([batch_of([SSH], reference_time=reference)])
+    assert events["@timestamp"].to_list() == [datetime(2008, 11, 23, 22, 4, 17, tzinfo=UTC)]
+
+
+def test_severity_follows_the_level_where_nothing_else_is_known(engine: FormatEngine) -> None:
+    levels = ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
+    events = engine.decode([batch_of([f"2026-11-23 22:04:17 {level} something" for level in levels])])
+    assert events["event.severity"].to_list() == [1, 1, 3, 4, 5]
+
+
+def test_choice_is_kept_with_confidence_and_reason(engine: FormatEngine) -> None:
+    engine.decode([batch_of([ACCESS] * 3, source="web")])
+    (choice,) = engine.choices()
+    assert (choice.source, choice.format, choice.since) == ("web", "http-access", READ_AT)
+    assert choice.confidence > 0.9
+    assert choice.reason.startswith("3 of 3 lines have its shape")
+
+
+def test_format_set_by_configuration_is_used(engine: FormatEngine) -> None:
+    line = "2026-11-23T22:04:17Z web1 app[3]: level=info msg=hello"
+    engine.decode([batch_of([line], source="a"), batch_of([line], source="b", format_name="generic")])
+    assert [(choice.format, choice.reason) for choice in engine.choices()][1] == ("generic", "set by configuration")
+
+
+def test_unknown_format_set_by_configuration_is_detected_instead(engine: FormatEngine) -> None:
+    assert formats_of(engine.decode([batch_of([ACCESS], format_name="no-such")])) == ["http-access"]
+
+
+def test_source_that_changes_its_format_gets_a_new_choice(engine: FormatEngine) -> None:
+    engine.decode([batch_of([SSH] * 30)])
+    later = READ_AT + timedelta(hours=1)
+    events = engine.decode([batch_of([OBJECT] * 30, read_at=later)])
+    assert set(formats_of(events)) == {"json-lines"}
+    (choice,) = engine.choices()
+    assert (choice.format, choice.since) == ("json-lines", later)
+    assert choice.reason == "30 of the last 30 lines are json-lines, 0 are syslog-rfc3164"
+
+
+def test_source_of_plain_lines_gets_a_choice_once_it_has_a_format(engine: FormatEngine) -> None:
+    engine.decode([batch_of([PLAIN])])
+    assert [choice.format for choice in engine.choices()] == ["plain"]
+    for _ in range(30):
+        engine.decode([batch_of([ACCESS])])
+    assert [choice.format for choice in engine.choices()] == ["http-access"]
+
+
+def test_choices_survive_a_restart(engine: FormatEngine, library: FormatLibrary) -> None:
+    engine.decode([batch_of([ACCESS], source="web"), batch_of([SSH], source="auth")])
+    state = engine.snapshot()
+    assert state is not None
+    assert engine.snapshot() is None
+    restarted = FormatEngine(library)
+    restarted.restore(state)
+    assert restarted.choices() == engine.choices()
+    assert restarted.snapshot() is None
+
+
+@pytest.mark.parametrize("state", [b"", b"{}", b"\xff", b'{"choices":[{"source":"a"}]}', b"[]"])
+def test_unreadable_state_starts_empty(engine: FormatEngine, state: bytes) -> None:
+    engine.restore(state)
+    assert engine.choices() == []
+    assert formats_of(engine.decode([batch_of([ACCESS])])) == ["http-access"]
+
+
+def test_choice_of_a_format_that_is_gone_is_made_anew(engine: FormatEngine) -> None:
+    engine.restore(
+        b'{"choices":[{"source":"s","format":"gone","confidence":1,"reason":"","since":"2026-01-01T00:00:00Z"}]}'
+    )
+    assert formats_of(engine.decode([batch_of([ACCESS])])) == ["http-access"]
+
+
+def test_explanation_tells_choice_rivals_and_events(engine: FormatEngine) -> None:
+    explanation = engine.explain([SSH, SSH], reference_time=READ_AT)
+    assert explanation.choice.format == "syslog-rfc3164"
+    assert [fit.format_name for fit in explanation.fits] == ["syslog-rfc3164", "generic"]
+    assert explanation.events["user.name"].to_list() == ["root", "root"]
+    assert engine.choices() == []
+
+
+def test_megabyte_line_and_nul_are_decoded(engine: FormatEngine) -> None:
+    lines = [SSH, "x" * 1_048_576, f"{SSH}{'y ' * 500_000}", "\0", "Nov 23 22:04:17 web1 sshd[1]: \0\0"]
+    events = engine.decode([batch_of(lines)])
+    assert events["event.original"].to_list() == lines
+    assert formats_of(events)[0] == "syslog-rfc3164/sshd"
+
+
+def test_message_is_the_end_of_the_line_without_blanks_around_it(engine: FormatEngine) -> None:
+    line = "Nov 23 22:04:17 web1 app[1]:   two  words  "
+    assert engine.decode([batch_of([line])])["message"].to_list() == ["two  words"]
