@@ -18,7 +18,7 @@ from vedette.model.entries import LedgerNote
 from vedette.model.errors import QueryError, StoreError
 from vedette.model.events import EVENT_SCHEMA, event_id
 from vedette.model.health import HealthState
-from vedette.model.query import MATCH_ALL, Query, parse_query
+from vedette.model.query import MATCH_ALL, Query, mask, parse_query
 from vedette.store import DuckDbStore, EventStore, MemoryStore
 
 
@@ -83,6 +83,35 @@ def test_an_event_comes_back_as_it_was(store: EventStore) -> None:
 def test_message_survives_wherever_it_stands(store: EventStore, message: str | None) -> None:
     put(store, [{"event.original": "line 0 tail", "message": message}])
     assert store.frames_after(0, 99, limit=1)["message"].to_list() == [message]
+
+
+def test_long_texts_come_back_whole_and_are_searched_whole(store: EventStore) -> None:
+    original = "start " + "ä" * 8_180 + "NEEDLE" + "x" * 30_000 + " the end"
+    fields = '{"a":"' + "y" * 20_000 + '"}'
+    message = original.removeprefix("start ")
+    put(store, [{"event.original": "short"}, {"event.original": original, "message": message, "fields": fields}])
+    frame = store.frames_after(0, 99, limit=5)
+    assert frame["event.original"].to_list() == ["short", original]
+    assert frame["message"].to_list() == [None, message]
+    assert frame["fields"].to_list() == [None, fields]
+    (row,) = store.search(q('"needleXXX"'), limit=5).rows
+    assert (row["event.original"], row["fields"]) == (original, {"a": "y" * 20_000})
+    texts = (
+        "äneedle",
+        "xxx*",
+        "*end",
+        "message:needle",
+        "original:start*",
+        "original:*ä*the*",
+        "a:y*",
+        "-needle",
+        "äx",
+    )
+    assert [store.count(q(text)) for text in texts] == [1, 1, 1, 1, 1, 0, 0, 1, 0]
+    live = [frame.select(mask(q(text)).sum()).item() for text in texts]
+    assert live == [1, 1, 1, 1, 1, 0, 0, 1, 0]
+    assert store.drop_before(START + timedelta(days=1)) == 2
+    assert store.count(q("needle")) == 0
 
 
 def test_wrong_schema_is_refused(store: EventStore) -> None:

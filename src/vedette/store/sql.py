@@ -51,9 +51,10 @@ class Condition:
     parameters: tuple[Any, ...] = ()
 
 
-def condition(query: Query) -> Condition:
-    """True for exactly the rows that match; null or false for the others."""
-    return _read(query.tree)
+def condition(query: Query, *, with_long_texts: bool = False) -> Condition:
+    """True for exactly the rows that match; null or false for the others. `with_long_texts`: parts of texts are looked
+    for in the table of the long ones too."""
+    return _read(query.tree, with_long_texts)
 
 
 def value_of(field: Field) -> Condition:
@@ -76,14 +77,14 @@ def stored_time(time: datetime) -> datetime:
     return time.astimezone(UTC).replace(tzinfo=None)
 
 
-def _read(node: Node) -> Condition:
+def _read(node: Node, with_long_texts: bool) -> Condition:
     match node:
         case And(terms):
-            return _joined(" AND ", terms)
+            return _joined(" AND ", terms, with_long_texts)
         case Or(terms):
-            return _joined(" OR ", terms)
+            return _joined(" OR ", terms, with_long_texts)
         case Not(term):
-            inner = _read(term)
+            inner = _read(term, with_long_texts)
             return Condition(f"NOT coalesce({inner.text}, false)", inner.parameters)
         case All():
             return Condition("true")
@@ -95,17 +96,17 @@ def _read(node: Node) -> Condition:
         case Equals(field, value):
             return _with(value_of(field), "{} = ?", _parameter(value))
         case Contains(field, part):
-            return _folded(field, folded(part), "contains({}, ?)")
+            return _contains(field, folded(part), with_long_texts)
         case Wildcard(field, pattern):
-            return _fits(field, pattern)
+            return _fits(field, pattern, with_long_texts)
         case Compare(field, operator, value):
             return _with(_number(field), f"{{}} {operator.value} ?", _parameter(value))
         case Cidr(field, network):
             return _with(value_of(field), "regexp_matches({}, ?)", network_regex(network))
 
 
-def _joined(word: str, terms: tuple[Node, ...]) -> Condition:
-    parts = [_read(term) for term in terms]
+def _joined(word: str, terms: tuple[Node, ...], with_long_texts: bool) -> Condition:
+    parts = [_read(term, with_long_texts) for term in terms]
     text = word.join(part.text for part in parts)
     return Condition(f"({text})", tuple(value for part in parts for value in part.parameters))
 
@@ -129,7 +130,16 @@ def _equals(field: Field, text: str) -> Condition:
     return Condition(f"({same.text} OR {equal.text})", same.parameters + equal.parameters)
 
 
-def _fits(field: Field, pattern: str) -> Condition:
+def _contains(field: Field, needle: str, with_long_texts: bool) -> Condition:
+    here = _folded(field, needle, "contains({}, ?)")
+    if not with_long_texts or field.kind in (Kind.NUMBER, Kind.JSON):
+        return here
+    text = fold_sql('"text"', needle)
+    long = f"""SELECT seq FROM long_texts WHERE name = ? AND contains({text}, ?)"""  # noqa: S608
+    return Condition(f'({here.text} OR "vedette.seq" IN ({long}))', (*here.parameters, field.name, needle))
+
+
+def _fits(field: Field, pattern: str, with_long_texts: bool) -> Condition:
     parts = [piece if piece is None else folded(piece) for piece in pieces(pattern)]
     match parts:
         case [str(literal), None] if literal:
@@ -137,7 +147,7 @@ def _fits(field: Field, pattern: str) -> Condition:
         case [None, str(literal)] if literal:
             return _folded(field, literal, "suffix({}, ?)")
         case [None, str(literal), None] if literal:
-            return _folded(field, literal, "contains({}, ?)")
+            return _contains(field, literal, with_long_texts)
     like = "".join("%" if part is None else _like_literal(part) or "_" for part in parts)
     return _folded(field, like, "{} LIKE ? ESCAPE '\\'", like)
 

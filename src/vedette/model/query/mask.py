@@ -12,6 +12,7 @@ import polars as pl
 
 from vedette.model.query.patterns import network_regex, pieces
 from vedette.model.query.tree import (
+    LOOKED_AT,
     All,
     And,
     Cidr,
@@ -105,11 +106,11 @@ def _fits(text: pl.Expr, pattern: str) -> pl.Expr:
         case [str(literal), None] if literal:
             return text.str.starts_with(folded(literal))
         case [None, str(literal)] if literal:
-            return text.str.ends_with(folded(literal))
+            return text.str.head(LOOKED_AT).str.ends_with(folded(literal))
         case [None, str(literal), None] if literal:
             return text.str.contains(folded(literal), literal=True)
         case _:
-            return text.str.contains(pattern_regex(pattern))
+            return text.str.head(LOOKED_AT).str.contains(pattern_regex(pattern))
 
 
 def _literal(value: Value) -> pl.Expr:
@@ -140,8 +141,9 @@ def _number(field: Field) -> pl.Expr:
 
 def _json(key: str) -> pl.Expr:
     """The value under the key as written, else at the dotted path."""
-    whole = pl.col("fields").str.json_path_match(f"$['{key}']")
+    fields = pl.when(pl.col("fields").str.len_chars() <= LOOKED_AT).then("fields")
+    whole = fields.str.json_path_match(f"$['{key}']")
     if "." not in key:
         return whole
     path = "".join(f"['{part}']" for part in key.split("."))
-    return pl.coalesce(whole, pl.col("fields").str.json_path_match(f"${path}"))
+    return pl.coalesce(whole, fields.str.json_path_match(f"${path}"))

@@ -54,6 +54,10 @@ def field_of(column: EventColumn) -> Field:
     return Field(column.name, Kind.TIME if column.dtype.is_temporal() else Kind.NUMBER)
 
 
+LOOKED_AT: Final = 8_192
+"""Free text and parts are looked for in the whole of a text; every other comparison looks at so many characters of
+it, and a `fields` object that is longer has no keys."""
+
 ORIGINAL: Final = field_of(COLUMN_BY_NAME["event.original"])
 TIMESTAMP: Final = field_of(COLUMN_BY_NAME["@timestamp"])
 

@@ -15,6 +15,7 @@ from vedette.model.batches import CommitBatch
 from vedette.model.entries import LedgerNote
 from vedette.model.findings import Finding
 from vedette.model.positions import Position
+from vedette.store.duckdb import long_texts
 from vedette.store.duckdb.frames import stored, visible
 from vedette.store.duckdb.records import finding_text, position_text
 from vedette.store.results import added
@@ -84,8 +85,7 @@ def batch_key(batch: CommitBatch) -> str:
 def apply(connection: duckdb.DuckDBPyConnection, batch: CommitBatch, meta: Meta, now: datetime) -> Meta:
     """Write everything in the batch within the caller's transaction; `meta` as it is afterwards."""
     if batch.events.height:
-        with visible(connection, stored(batch.events, meta.next_seq), "new_events"):
-            connection.execute("INSERT INTO events SELECT * FROM new_events")
+        _write_events(connection, batch.events, meta.next_seq)
     if batch.findings:
         _write_findings(connection, batch.findings, meta.next_finding_seq)
     if batch.positions:
@@ -109,6 +109,14 @@ def apply(connection: duckdb.DuckDBPyConnection, batch: CommitBatch, meta: Meta,
     )
     write_meta(connection, after)
     return after
+
+
+def _write_events(connection: duckdb.DuckDBPyConnection, events: pl.DataFrame, first_seq: int) -> None:
+    rows, parts = long_texts.split(stored(events, first_seq))
+    with visible(connection, rows, "new_events"):
+        connection.execute("INSERT INTO events SELECT * FROM new_events")
+    if parts is not None:
+        long_texts.write(connection, parts)
 
 
 def read_ledger(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:

@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from vedette.model.events import EVENT_SCHEMA
+from vedette.model.query.tree import LOOKED_AT
 from vedette.model.rows import SEQUENCE
 from vedette.store.sql import MESSAGE
 
@@ -34,7 +35,7 @@ def sql_type(dtype: pl.DataType) -> str:
 def stored(events: pl.DataFrame, first_seq: int) -> pl.DataFrame:
     """The events as the table keeps them, numbered from `first_seq`."""
     original, message = pl.col("event.original"), pl.col("message")
-    is_ending = original.str.ends_with(message).fill_null(False)
+    is_ending = original.str.ends_with(message).fill_null(False) & (original.str.len_bytes() <= LOOKED_AT)
     return events.select(
         pl.int_range(first_seq, first_seq + pl.len(), dtype=pl.Int64).alias(SEQUENCE),
         pl.when(is_ending)

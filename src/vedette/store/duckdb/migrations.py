@@ -88,6 +88,7 @@ MIGRATIONS: Final = (
                 last_committed_at TIMESTAMP)""",
         ),
     ),
+    Migration(2, ("CREATE TABLE long_texts (seq BIGINT, name VARCHAR, part INTEGER, text VARCHAR)",)),
 )
 
 

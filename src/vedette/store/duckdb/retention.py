@@ -41,6 +41,8 @@ def used_bytes(connection: duckdb.DuckDBPyConnection) -> int:
 def drop_before(database: Database, time: datetime) -> int:
     """Delete the events older than `time` (UTC, naive); the number deleted."""
     with database.writing() as connection:
+        old = """SELECT "vedette.seq" FROM events WHERE "@timestamp" < ?"""
+        connection.execute(f"DELETE FROM long_texts WHERE seq IN ({old})", [time])  # noqa: S608
         deleted = connection.execute('DELETE FROM events WHERE "@timestamp" < ?', [time]).fetchall()[0][0]
     if deleted:
         database.checkpoint()
@@ -71,4 +73,5 @@ def _delete_oldest(database: Database, amount: int) -> int:
         bound = connection.execute(
             'SELECT "vedette.seq" FROM events ORDER BY "vedette.seq" LIMIT 1 OFFSET ?', [amount - 1]
         ).fetchall()[0][0]
+        connection.execute("DELETE FROM long_texts WHERE seq <= ?", [bound])
         return int(connection.execute('DELETE FROM events WHERE "vedette.seq" <= ?', [bound]).fetchall()[0][0])

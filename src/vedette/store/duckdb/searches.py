@@ -13,6 +13,7 @@ from vedette.model.query.tree import Field
 from vedette.model.rows import SEQUENCE, rows_of
 from vedette.store.contract import Page, Row
 from vedette.store.cursors import from_cursor, to_cursor
+from vedette.store.duckdb import long_texts
 from vedette.store.duckdb.frames import EVENT_SELECT, events_of, read_frame
 from vedette.store.results import banded, microseconds_of, shown
 from vedette.store.sql import condition, value_of
@@ -22,7 +23,7 @@ def search(
     connection: duckdb.DuckDBPyConnection, query: Query, *, limit: int, cursor: str | None, newest_first: bool
 ) -> Page:
     """One page. Finds the rows by their narrow columns first and reads whole rows only of those."""
-    where = condition(query)
+    where = condition(query, with_long_texts=long_texts.are_present(connection))
     texts, parameters = [where.text], list(where.parameters)
     if cursor is not None:
         text, values = _behind(cursor, newest_first=newest_first)
@@ -53,26 +54,26 @@ def _behind(cursor: str, *, newest_first: bool) -> tuple[str, list[object]]:
 
 def _whole_rows(connection: duckdb.DuckDBPyConnection, rowids: list[int]) -> pl.DataFrame:
     sql = f"SELECT {EVENT_SELECT} FROM events WHERE rowid IN (SELECT unnest(?::BIGINT[]))"  # noqa: S608
-    return events_of(read_frame(connection, sql, [rowids]))
+    return long_texts.restored(connection, events_of(read_frame(connection, sql, [rowids])))
 
 
 def frames_after(connection: duckdb.DuckDBPyConnection, seq: int, until_seq: int, limit: int) -> pl.DataFrame:
     """Events by number."""
     sql = f"""SELECT {EVENT_SELECT} FROM events WHERE "{SEQUENCE}" > ? AND "{SEQUENCE}" < ?
         ORDER BY "{SEQUENCE}" LIMIT ?"""  # noqa: S608
-    return events_of(read_frame(connection, sql, [seq, until_seq, limit]))
+    return long_texts.restored(connection, events_of(read_frame(connection, sql, [seq, until_seq, limit])))
 
 
 def count(connection: duckdb.DuckDBPyConnection, query: Query) -> int:
     """How many events match."""
-    where = condition(query)
+    where = condition(query, with_long_texts=long_texts.are_present(connection))
     sql = f"SELECT count(*) FROM events WHERE {where.text}"  # noqa: S608
     return int(connection.execute(sql, where.parameters).fetchall()[0][0])
 
 
 def histogram(connection: duckdb.DuckDBPyConnection, query: Query, interval: timedelta) -> list[Row]:
     """Counts by time and severity band."""
-    where = condition(query)
+    where = condition(query, with_long_texts=long_texts.are_present(connection))
     width = microseconds_of(interval)
     sql = f"""SELECT epoch_us("@timestamp") // ? AS bucket, "event.severity", count(*) FROM events
         WHERE {where.text} GROUP BY 1, 2"""  # noqa: S608
@@ -95,7 +96,7 @@ def get(connection: duckdb.DuckDBPyConnection, identifier: str) -> Row | None:
         return None
     sql = f"""SELECT {EVENT_SELECT} FROM events WHERE "vedette.generation" = ? AND "log.offset" = ?
         ORDER BY "{SEQUENCE}" LIMIT 1"""  # noqa: S608
-    rows = rows_of(events_of(read_frame(connection, sql, place)))
+    rows = rows_of(long_texts.restored(connection, events_of(read_frame(connection, sql, place))))
     return rows[0] if rows else None
 
 

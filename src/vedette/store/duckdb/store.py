@@ -38,7 +38,7 @@ from vedette.store.sql import stored_time
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-DEFAULT_MEMORY_BYTES: Final = 256 << 20
+DEFAULT_MEMORY_BYTES: Final = 192 << 20
 _CHECKPOINT_WAL_BYTES: Final = 32 << 20
 """Some tens of thousands of events: brought into the database in well under 100 ms, and soon replayed."""
 _SPACE_PER_WAL: Final = 4
