@@ -37,5 +37,11 @@ def looks_binary(start: bytes) -> str | None:
     probe = start[:PROBE_BYTES].lstrip(b"\0")
     if not probe or sniff(start, wish=None)[0] != UTF8:
         return None
-    strange = len(probe) - len(probe.translate(None, _CONTROL))
-    return "binary data" if strange > 0.3 * len(probe) else None
+    return "binary data" if _is_mostly_no_text(probe) else None
+
+
+def _is_mostly_no_text(probe: bytes) -> bool:
+    """Many control characters; or some, among much that is no UTF-8. Text in an old 8-bit encoding has none."""
+    control = (len(probe) - len(probe.translate(None, _CONTROL))) / len(probe)
+    foreign = probe.decode("utf-8", "replace").count("\N{REPLACEMENT CHARACTER}") / len(probe)
+    return control > 0.3 or (control > 0.02 and foreign > 0.2)
