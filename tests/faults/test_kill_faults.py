@@ -27,7 +27,12 @@ from support.zygote import Fork, Zygote
 KILLS = int(os.environ.get("VEDETTE_FAULT_KILLS", "200"))
 FIRST_STARTS = int(os.environ.get("VEDETTE_FAULT_FIRST_STARTS", "24"))
 WORLDS = 2
-MODULES = ("vedette.cli.main", "vedette.app", "vedette.api", "vedette.store", "vedette.sources", "uvicorn")
+MODULES = (
+    "alembic.command", "duckdb", "fastapi", "httpx", "polars", "psutil", "pydantic_settings", "rich.table",
+    "sqlalchemy.orm", "structlog", "typer", "uvicorn", "watchdog.observers", "websockets", "yaml",
+    "vedette.cli.main", "vedette.detection", "vedette.formats", "vedette.live", "vedette.settings", "vedette.sources",
+)  # fmt: skip
+"""What a zygote imports: the outside and such of our parts as start no thread when imported."""
 
 
 class Typist(threading.Thread):
@@ -78,6 +83,8 @@ def torment(folder: Path, kills: int, seed: int) -> int:
     chance = random.Random(seed)
     with World(folder) as world, Zygote(folder, MODULES) as zygote:
         writer = world.writer(name=f"w{seed}", seed=seed)
+        writer.write(10)
+        drain(zygote, world, writer)  # a file that was rotated before anything was stored is nobody's successor
         typist = Typist(writer, seed)
         typist.start()
         try:
@@ -95,7 +102,7 @@ def kill_once(zygote: Zygote, world: World, chance: random.Random) -> None:
     fork = serve(zygote, world, stopped=is_precise)
     number = int(chance.triangular(1, 120, 5))
     with injected(fork, DURABILITY_CALLS, f"signal=KILL:when={number}") if is_precise else nullcontext():
-        fork.wait(chance.uniform(1.0, 2.5) if is_precise else chance.uniform(0.2, 1.5))
+        fork.wait(chance.uniform(0.8, 1.8) if is_precise else chance.uniform(0.2, 1.2))
         fork.signal(signal.SIGKILL)
         status = fork.wait(SECONDS)
     assert status == -signal.SIGKILL, f"ended by itself with {status}:\n{fork.output.read_text()[-3000:]}"

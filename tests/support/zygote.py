@@ -68,6 +68,7 @@ class Zygote:
     def start(self, *argv: str | Path, stopped: bool = False) -> Fork:
         """Fork and run `vedette ARGV`; `stopped`: it waits for SIGCONT before its first step."""
         output = self._folder / f"fork-{time.monotonic_ns()}.out"
+        output.touch()
         request = {"argv": [str(argument) for argument in argv], "output": str(output), "stopped": stopped}
         assert self._popen.stdin is not None
         with self._changed:
@@ -148,6 +149,14 @@ def _serve_forks() -> list[str] | None:
     return None
 
 
+def _refuse_threads() -> None:
+    """A pool of threads that an import began would be missing in the forks, which then wait for it for ever."""
+    tasks = Path("/proc/self/task")
+    names = [(task / "comm").read_text().strip() for task in tasks.iterdir()] if tasks.is_dir() else []
+    if pools := [name for name in names if name.startswith(("polars-0", "tokio"))]:
+        raise SystemExit(f"an import has started threads: {pools}")
+
+
 def _answer(message: dict[str, int]) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
@@ -169,6 +178,7 @@ if __name__ == "__main__":
 
     for module in sys.argv[1:]:
         importlib.import_module(module)
+    _refuse_threads()
     command_line = _serve_forks()
     if command_line is not None:
         from vedette.cli import main
