@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import duckdb
 import polars as pl
@@ -20,6 +21,8 @@ from vedette.store.duckdb.frames import stored, visible
 from vedette.store.duckdb.records import finding_text, position_text
 from vedette.store.results import added
 from vedette.store.sql import stored_time
+
+_FEW_ROWS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,10 @@ def _upsert(
 ) -> None:
     """Update rows in place where their key exists, which is cheap and leaves no dead rows; insert the others."""
     newest = {row[: len(keys)]: row for row in rows}
+    if len(newest) <= _FEW_ROWS:
+        for row in newest.values():
+            _upsert_one(connection, table, keys, values, row)
+        return
     frame = pl.DataFrame(list(newest.values()), schema=(*keys, *values), orient="row")
     same = " AND ".join(f"{table}.{key} = new_rows.{key}" for key in keys)
     changes = ", ".join(f"{value} = new_rows.{value}" for value in values)
@@ -181,3 +188,20 @@ def _upsert(
         connection.execute(
             f"INSERT INTO {table} SELECT * FROM new_rows WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608
         )
+
+
+def _upsert_one(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    keys: tuple[str, ...],
+    values: tuple[str, ...],
+    row: tuple[object, ...],
+) -> None:
+    """A third of the time of joining a frame, for one row."""
+    same = " AND ".join(f"{key} = ?" for key in keys)
+    changes = ", ".join(f"{value} = ?" for value in values)
+    parameters = [*row[len(keys) :], *row[: len(keys)]]
+    updated = connection.execute(f"UPDATE {table} SET {changes} WHERE {same}", parameters).fetchall()  # noqa: S608
+    if not updated[0][0]:
+        marks = ", ".join("?" for _ in row)
+        connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608
