@@ -17,8 +17,6 @@ from vedette.formats.columns import typed_columns
 from vedette.formats.definition import SETTABLE, FormatFile, MessagePattern
 from vedette.model.events import EVENT_SCHEMA
 
-_HEAD_LENGTH: Final = 12
-_REMEMBERED_HEADS: Final = 8_192
 _REMEMBERED_PROGRAMS: Final = 4_096
 _FITS: Final = "__fits"
 _ROW: Final = "__row"
@@ -34,9 +32,6 @@ class _Pattern:
     captures: pl.Expr
     starts: tuple[str, ...]
     contains: str | None
-
-    def may_start(self, head: str) -> bool:
-        return any(head.startswith(start[:_HEAD_LENGTH]) for start in self.starts)
 
 
 class MessageMatcher:
@@ -121,9 +116,13 @@ class _ProgramPatterns:
     """The patterns of one group of programs. Those with a literal beginning are tried before those without."""
 
     def __init__(self, patterns: Sequence[_Pattern]) -> None:
-        self._starting = [pattern for pattern in patterns if pattern.starts]
-        self._others = [pattern for pattern in patterns if not pattern.starts]
-        self._candidates: dict[str, tuple[_Pattern, ...]] = {}
+        starts = sorted({start for one in patterns for start in one.starts}, key=lambda text: (-len(text), text))
+        self._beginning = f"^({'|'.join(map(_escaped, starts))})" if starts else None
+        self._candidates = {
+            start: tuple(one for one in patterns if any(start.startswith(begin) for begin in one.starts))
+            for start in starts
+        }
+        self._others = [one for one in patterns if not one.starts]
 
     def match(self, rows: pl.DataFrame) -> list[pl.DataFrame]:
         """Frames with `__row`, `__pattern` and the captures, of the rows that fit one."""
@@ -136,18 +135,14 @@ class _ProgramPatterns:
         return found
 
     def _match_starting(self, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
-        heads = rows["message"].str.slice(0, _HEAD_LENGTH)
-        distinct = heads.unique().drop_nulls()
-        candidates = [self._candidates_for(head) for head in distinct]
-        bundles = list(dict.fromkeys(candidates))
-        if bundles == [()] or not bundles:
+        """Try the patterns of each row's longest known beginning; the rows that fit none."""
+        if self._beginning is None:
             return rows
-        numbers = pl.Series("bundle", [bundles.index(one) for one in candidates], dtype=pl.UInt16)
-        bundle = heads.replace_strict(distinct, numbers, default=None, return_dtype=pl.UInt16)
-        left: list[pl.DataFrame] = []
-        for number, patterns in enumerate(bundles):
-            some = rows if len(bundles) == 1 else rows.filter(bundle == number)
-            for pattern in patterns:
+        beginnings = rows["message"].str.extract(self._beginning, 1)
+        left = [] if not beginnings.null_count() else [rows.filter(beginnings.is_null())]
+        for beginning in beginnings.unique().drop_nulls().sort():
+            some = rows.filter(beginnings == beginning)
+            for pattern in self._candidates[beginning]:
                 if some.is_empty():
                     break
                 some = _take(pattern, some, found)
@@ -155,13 +150,9 @@ class _ProgramPatterns:
                 left.append(some)
         return pl.concat(left) if left else rows.clear()
 
-    def _candidates_for(self, head: str) -> tuple[_Pattern, ...]:
-        known = self._candidates.get(head)
-        if known is None:
-            if len(self._candidates) >= _REMEMBERED_HEADS:
-                self._candidates.clear()
-            known = self._candidates[head] = tuple(one for one in self._starting if one.may_start(head))
-        return known
+
+def _escaped(literal: str) -> str:
+    return "".join(letter if letter.isascii() and letter.isalnum() else f"\\x{{{ord(letter):x}}}" for letter in literal)
 
 
 def plain_name(program: str) -> str:

@@ -69,8 +69,10 @@ class LineFormat(ABC):
         """As `parse`, for lines of which all match."""
         parts = self.split(lines, context)
         columns = self.typed(parts)
-        columns = apply_cases(columns, self.definition.cases)
-        columns = _with_defaults(columns, self.definition)
+        if self.definition.cases:
+            columns = apply_cases(columns, self.definition.cases)
+        if self.definition.defaults:
+            columns = _with_defaults(columns, self.definition)
         if "message" not in columns.columns:
             columns = columns.with_columns(lines.alias("message"))
         return columns.with_columns(*self._times(parts, context), pl.lit("parsed").alias("parse.status"))

@@ -93,16 +93,16 @@ def _stamped(lines: pl.Series) -> pl.DataFrame:
     """Columns `time` and `rest` (what follows the stamp)."""
     frame = lines.to_frame("line")
     line = pl.col("line")
-    sliced = frame.select(time=line.str.head(15), rest=line.str.slice(16))
-    is_bsd = lines.str.contains(_BSD)
+    sliced = frame.select(is_bsd=line.str.contains(_BSD), time=line.str.head(15), rest=line.str.slice(16))
+    is_bsd = sliced["is_bsd"]
     if is_bsd.all():
         return sliced
     space = line.str.find(" ", literal=True)
     iso = frame.select(time=line.str.head(space), rest=line.str.slice(space + 1))
     is_iso = lines.str.contains(rf"^{_ISO} ")
     others = lines.filter(~(is_bsd | is_iso))
-    choices = pl.DataFrame([is_bsd.alias("is_bsd"), is_iso.alias("is_iso")])
-    both = pl.concat([sliced, iso.rename({"time": "iso", "rest": "iso_rest"}), choices], how="horizontal").select(
+    sliced = sliced.with_columns(is_iso.alias("is_iso"), iso["time"].alias("iso"), iso["rest"].alias("iso_rest"))
+    both = sliced.select(
         time=pl.when("is_bsd").then("time").when("is_iso").then("iso"),
         rest=pl.when("is_bsd").then("rest").when("is_iso").then("iso_rest"),
     )
@@ -117,16 +117,10 @@ def _host_tag_message(rest: pl.Series) -> pl.DataFrame:
     is_plain = rest.str.contains(_FAST_REST)
     text = pl.col("rest")
     space, colon = text.str.find(" ", literal=True), text.str.find(": ", literal=True)
-    places = rest.to_frame("rest").with_columns(space=space, colon=colon)
-    tags = places.select(
-        text.str.head("space").alias("host.name"),
-        text.str.head("colon").str.slice(pl.col("space") + 1).alias("tag"),
-        text.str.slice(pl.col("colon") + 2).alias("message"),
-    )
-    split = tags.select(
-        "host.name",
-        *_name_and_pid(pl.col("tag")),
-        "message",
+    split = rest.to_frame("rest").select(
+        text.str.head(space).alias("host.name"),
+        *_name_and_pid(text.str.head(colon).str.slice(space + 1)),
+        text.str.slice(colon + 2).alias("message"),
     )
     if is_plain.all():
         return split
