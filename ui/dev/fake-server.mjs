@@ -16,7 +16,7 @@ const { values: flags } = parseArgs({
   options: {
     port: { type: "string", default: "8700" },
     rate: { type: "string", default: "12" },
-    epoch: { type: "string", default: "made-up" },
+    epoch: { type: "string", default: randomBytes(4).toString("hex") },
     empty: { type: "boolean", default: false },
   },
 });
@@ -80,10 +80,12 @@ class Client {
       return this.say({ type: "subscribed", id, stream, query, epoch: flags.epoch, next_seq: 0 });
     }
     let from = stream === "events" ? nextSeq : findings.length + 1;
-    if (resume) from = resume.seq + 1;
+    const isForeign = resume && resume.epoch !== flags.epoch;
+    if (resume && !isForeign) from = resume.seq + 1;
     else if (backlog > 0 && stream === "events") from = rows.filter(matches).at(-backlog)?.["vedette.seq"] ?? rows[0]?.["vedette.seq"] ?? from;
     this.subscriptions.set(id, { stream, matches, from, isPaused: false });
     this.say({ type: "subscribed", id, stream, query, epoch: flags.epoch, next_seq: from });
+    if (isForeign) this.say({ type: "gap", id, first_seq: 0, last_seq: from - 1, missed: 0, reason: "epoch-changed" });
     this.flush();
   }
 

@@ -28,7 +28,7 @@ export function StatusFooter() {
     <div className="status-footer">
       <Popover position="top-start" shadow="md" width={340} trapFocus returnFocus>
         <Popover.Target>
-          <button type="button" className="status-footer__line" data-testid="health" aria-label={`Health: ${state}`}>
+          <button type="button" className="status-footer__line" data-testid="health">
             <span className={`dot dot--${state}`} />
             <span className="status-footer__text">
               {state === "ok" ? "All parts well" : `${troubled[0]?.part ?? "A part"} is ${WORDS[state]}`}

@@ -20,6 +20,20 @@ export function tableCaptures(row: EventRow): Capture[] {
   return captures;
 }
 
+const ASIDE = ["http.response.status_code", "source.ip", "user.name"] as const;
+
+/** What one wants to know at a glance and the message does not say. */
+export function unsaid(row: EventRow): Capture[] {
+  const message = row.message ?? row["event.original"];
+  const captures: Capture[] = [];
+  for (const column of ASIDE) {
+    const value = row[column];
+    if (value === undefined || message.includes(String(value))) continue;
+    captures.push({ column, value: String(value), kind: "capture" });
+  }
+  return captures;
+}
+
 /** Every parsed value, to be found in the raw text. */
 export function allCaptures(row: EventRow): Capture[] {
   const captures: Capture[] = [];

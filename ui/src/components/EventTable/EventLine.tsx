@@ -2,7 +2,7 @@ import { memo, useMemo } from "react";
 import type { EventRow } from "@/api/rows";
 import { LogText } from "@/components/LogText";
 import { SeverityMark } from "@/components/SeverityMark";
-import { tableCaptures } from "@/lib/captures";
+import { tableCaptures, unsaid } from "@/lib/captures";
 import { rowTime, utcTime } from "@/lib/format/time";
 import type { Capture } from "@/lib/text/highlight";
 import { clip, visible } from "@/lib/text/visible";
@@ -22,7 +22,7 @@ interface EventLineProps {
 const MESSAGE_LIMIT = 400;
 const CELL_LIMIT = 120;
 
-/** One event. On a narrow screen it takes two lines: the facts, then the message. */
+/** One event. On a narrow screen it takes two lines, the facts and the message, and a tap anywhere opens it. */
 export const EventLine = memo(function EventLine(props: EventLineProps) {
   const { row, columns, template, isCompact, isSelected, onSelect, onPick } = props;
   const id = row["event.id"];
@@ -44,7 +44,7 @@ export const EventLine = memo(function EventLine(props: EventLineProps) {
           <ParseStatus row={row} />
         </div>
         <div role="gridcell" className="event-table__message">
-          <Message row={row} onPick={onPick} />
+          <Message row={row} onPick={undefined} />
         </div>
       </div>
     );
@@ -77,15 +77,28 @@ function Cell({ row, column, onPick }: { row: EventRow; column: TableColumn; onP
   }
 }
 
-function Message({ row, onPick }: { row: EventRow; onPick: EventLineProps["onPick"] }) {
+function Message({ row, onPick }: { row: EventRow; onPick: EventLineProps["onPick"] | undefined }) {
   const captures = useMemo(() => tableCaptures(row), [row]);
+  const aside = useMemo(() => unsaid(row), [row]);
   return (
-    <LogText
-      text={row.message ?? row["event.original"]}
-      captures={captures}
-      limit={MESSAGE_LIMIT}
-      onPick={onPick}
-    />
+    <>
+      <LogText
+        text={row.message ?? row["event.original"]}
+        captures={captures}
+        limit={MESSAGE_LIMIT}
+        onPick={onPick}
+      />
+      {aside.length > 0 && (
+        <span className="event-table__aside">
+          {aside.map((capture) => (
+            <span key={capture.column}>
+              {" · "}
+              <LogText text={capture.value} captures={[capture]} limit={80} onPick={onPick} />
+            </span>
+          ))}
+        </span>
+      )}
+    </>
   );
 }
 

@@ -115,7 +115,9 @@ export function EventTable(props: EventTableProps) {
           </div>
         )}
         {total === 0 ? (
-          <div className="event-table__empty">{empty}</div>
+          <div className="event-table__empty" role="row">
+            <div role="gridcell">{empty}</div>
+          </div>
         ) : (
           <div className="event-table__body" role="rowgroup" style={{ height: virtualizer.getTotalSize() }}>
             <div role="presentation" style={{ transform: `translateY(${top}px)` }}>

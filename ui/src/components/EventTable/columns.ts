@@ -11,10 +11,10 @@ export interface TableColumn {
 }
 
 export const COLUMNS: readonly TableColumn[] = [
-  { id: "time", title: "Time", width: "112px" },
+  { id: "time", title: "Time", width: "110px" },
   { id: "severity", title: "Sev", width: "38px" },
-  { id: "host", title: "Host", width: "minmax(56px, 88px)", field: "host.name" },
-  { id: "program", title: "Program", width: "minmax(52px, 72px)", field: "process.name", dim: true },
+  { id: "host", title: "Host", width: "minmax(56px, 80px)", field: "host.name" },
+  { id: "program", title: "Program", width: "minmax(52px, 84px)", field: "process.name", dim: true },
   { id: "category", title: "Category", width: "112px", field: "event.category", dim: true },
   { id: "action", title: "Action", width: "120px", field: "event.action", dim: true },
   { id: "outcome", title: "Outcome", width: "72px", field: "event.outcome", dim: true },

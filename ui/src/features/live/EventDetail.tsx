@@ -105,11 +105,16 @@ function Loaded({ row, findings, onClose, onPick, onOpenEvent, onOpenFinding }: 
         <div className="detail__actions">
           <CopyButton label="Copy link" text={() => linkTo(id)} />
           <CopyButton label="Copy raw" text={() => raw} />
-          <CopyButton label="Copy JSON" text={() => JSON.stringify(row, null, 2)} />
+          <CopyButton label="Copy JSON" text={() => asJson(row)} />
         </div>
       </div>
     </>
   );
+}
+
+/** Without the generation, which is more than a JavaScript number holds; the id says it exactly. */
+function asJson(row: EventRow): string {
+  return JSON.stringify({ ...row, "vedette.generation": undefined }, null, 2);
 }
 
 function linkTo(id: string): string {

@@ -28,7 +28,7 @@ export function FieldList({ row, onPick }: { row: EventRow; onPick: (capture: Ca
           <dd title={visible(value)}>
             <bdi>{visible(clip(shown(column, value), VALUE_LIMIT))}</bdi>
           </dd>
-          <div className="fields__actions">
+          <dd className="fields__actions">
             {!UNFILTERED.has(column) && FIELD_NAME.test(column) && (
               <>
                 <FilterButton sign="+" column={column} value={value} onPick={onPick} />
@@ -36,7 +36,7 @@ export function FieldList({ row, onPick }: { row: EventRow; onPick: (capture: Ca
               </>
             )}
             <CopyIcon value={value} />
-          </div>
+          </dd>
         </div>
       ))}
     </dl>

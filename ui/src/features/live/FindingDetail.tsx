@@ -1,4 +1,5 @@
-import type { Finding } from "@/api/rows";
+import { useMemo } from "react";
+import type { Evidence, Finding } from "@/api/rows";
 import { CopyButton } from "@/components/CopyButton";
 import { LogText } from "@/components/LogText";
 import { SeverityMark } from "@/components/SeverityMark";
@@ -38,7 +39,7 @@ export function FindingDetail({ finding, onClose, onOpenEvent, onShowEvents }: F
           {finding.category && <span className="tag">{finding.category}</span>}
           {finding.tags.map((tag) => (
             <span key={tag} className="tag">
-              {visible(tag)}
+              {visible(tagName(tag))}
             </span>
           ))}
           <span className="tag">rule {visible(finding.rule_id)}</span>
@@ -76,36 +77,39 @@ export function FindingDetail({ finding, onClose, onOpenEvent, onShowEvents }: F
 function EvidenceList({ finding, onOpenEvent }: Pick<FindingDetailProps, "finding" | "onOpenEvent">) {
   return (
     <ul className="evidence" data-testid="evidence">
-      {finding.evidence.map((evidence, index) => {
-        const eventId = evidence.event_id;
-        return (
-          <li key={index}>
-            {evidence.text && (
-              <div className="evidence__text">
-                <LogText text={evidence.text} captures={evidenceCaptures(evidence, finding)} limit={600} />
-              </div>
+      {byClause(finding.evidence).map(([clause, parts]) => (
+        <li key={clause}>
+          <p className="evidence__clause">
+            {visible(clause)}
+            {parts.map(
+              ({ text, value }) => !text && value && !clause.includes(value) && <b key={value}> {visible(value)}</b>,
             )}
-            <div className="evidence__clause">
-              <span>
-                {visible(evidence.clause)}
-                {evidence.value && !evidence.clause.includes(evidence.value) && (
-                  <>
-                    {": "}
-                    <b className="mono">{visible(evidence.value)}</b>
-                  </>
-                )}
-              </span>
-              {eventId && (
-                <button type="button" className="link" onClick={() => onOpenEvent(eventId)}>
-                  open event
-                </button>
-              )}
-            </div>
-          </li>
-        );
-      })}
+          </p>
+          {parts.map((part, index) => part.text && <Proof key={index} {...{ part, finding, onOpenEvent }} />)}
+        </li>
+      ))}
     </ul>
   );
+}
+
+function Proof(props: { part: Evidence; finding: Finding; onOpenEvent: (id: string) => void }) {
+  const { part, finding, onOpenEvent } = props;
+  const captures = useMemo(() => evidenceCaptures(part, finding), [part, finding]);
+  const id = part.event_id;
+  const text = <LogText text={part.text} captures={captures} limit={600} />;
+  if (!id) return <div className="evidence__text">{text}</div>;
+  return (
+    <button type="button" className="evidence__text" title="Open this event" onClick={() => onOpenEvent(id)}>
+      {text}
+    </button>
+  );
+}
+
+/** Evidence of the same clause together, in the order of its first. */
+function byClause(evidence: readonly Evidence[]): [string, Evidence[]][] {
+  const groups = new Map<string, Evidence[]>();
+  for (const part of evidence) groups.set(part.clause, [...(groups.get(part.clause) ?? []), part]);
+  return [...groups];
 }
 
 function SeverityArithmetic({ finding }: { finding: Finding }) {
@@ -144,6 +148,12 @@ function Advice({ text }: { text: string }) {
   return text.split("`").map((part, index) =>
     index % 2 === 1 ? <code key={index}>{visible(part)}</code> : visible(part),
   );
+}
+
+/** `attack.t1110.001` is what people know as T1110.001. */
+function tagName(tag: string): string {
+  const name = tag.replace(/^attack\./, "");
+  return /^t\d/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
 }
 
 function signed(amount: number): string {

@@ -30,6 +30,7 @@ export function KeyboardHelp({ isOpen, onClose }: { isOpen: boolean; onClose: ()
       title="Keyboard and filters"
       size={780}
       lockScroll={false}
+      closeButtonProps={{ "aria-label": "Close" }}
       classNames={{ content: "help", header: "help__head" }}
     >
       <div className="help__columns">

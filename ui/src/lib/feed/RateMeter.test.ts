@@ -7,6 +7,9 @@ it("averages over the last five whole seconds and forgets after a minute", () =>
   expect(meter.rate(10_000)).toBe(3);
   expect(meter.rate(12_000)).toBeCloseTo(9 / 5);
   expect(meter.minute(10_000).at(-1)?.bands).toEqual([1, 0, 1, 0, 1]);
+  const young = new RateMeter();
+  young.add([1, 1, 1, 1], 1_500);
+  expect(young.rate(2_000)).toBe(4);
   meter.add([1], 200_000);
   expect(meter.minute(200_000).every(({ bands }) => bands.every((value) => value === 0))).toBe(true);
 });

@@ -13,10 +13,12 @@ const RATE_OVER = 5;
 
 export class RateMeter {
   readonly #seconds = new Map<number, Bands>();
+  #first: number | null = null;
 
   /** Counts events that arrive at `now` (milliseconds). */
   add(severities: Iterable<number>, now: number): void {
     const second = Math.floor(now / 1000);
+    this.#first ??= second;
     const bands = this.#seconds.get(second) ?? [0, 0, 0, 0, 0];
     for (const severity of severities) {
       const index = (bandOf(severity) - 1) as 0 | 1 | 2 | 3 | 4;
@@ -34,13 +36,15 @@ export class RateMeter {
     }));
   }
 
-  /** Events a second, averaged over the last five whole seconds. */
+  /** Events a second, averaged over the last five whole seconds, or over less when less has been seen. */
   rate(now: number): number {
     const current = Math.floor(now / 1000);
+    const over = Math.min(RATE_OVER, current - (this.#first ?? current));
+    if (over <= 0) return 0;
     let sum = 0;
-    for (let second = current - RATE_OVER; second < current; second++) {
+    for (let second = current - over; second < current; second++) {
       for (const value of this.#seconds.get(second) ?? []) sum += value;
     }
-    return sum / RATE_OVER;
+    return sum / over;
   }
 }
