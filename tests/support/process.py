@@ -209,4 +209,4 @@ def stored_events(data_dir: Path, *, prefix: Sequence[str] = ()) -> list[dict[st
     arguments = ("search", "", "--data-dir", data_dir, "--output", "ndjson", "--limit", "0", "--oldest-first")
     done = run(*arguments, prefix=prefix)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
