@@ -12,8 +12,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.logfiles import LogFolder, SteppedClock, check_exactly_once, positions_of, records_of
 
+from support.logfiles import LogFolder, SteppedClock, check_exactly_once, positions_of, records_of
 from vedette.model.entries import EntryBatch
 from vedette.model.positions import Position
 from vedette.sources.config import LogSourceConfig, MonitoringConfig
@@ -65,8 +65,12 @@ class FollowedLog(RuleBasedStateMachine):
         return b"line %d " % self.count + filler + end
 
     def begun(self) -> bytes:
+        """The header every new file begins with, and one line that tells it from the others: files that are alike up to
+        the last position cannot be told apart by anyone."""
         content = self.log.files.get("app.log")
-        return b"" if content and content.data else self.header
+        if not self.header or (content and content.data):
+            return b""
+        return self.header + self.line(0, b"\n")
 
     @rule(
         sizes=st.lists(st.sampled_from([0, 3, 70, 900, 5000]), min_size=1, max_size=6),
@@ -98,8 +102,8 @@ class FollowedLog(RuleBasedStateMachine):
     @rule()
     def truncate_and_grow_to_the_same_size(self) -> None:
         content = self.log.files.get("app.log")
-        if content and len(content.data) > 40:
-            line = self.line(2 * len(content.data), b"")
+        if content and len(content.data) > len(self.header) + 40:
+            line = self.begun() + self.line(2 * len(content.data), b"")
             self.log.regrow(line[: len(content.data) - 1] + b"\n")
 
     @rule()

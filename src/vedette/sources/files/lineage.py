@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -131,7 +132,7 @@ class Recognition:
         """The highest index of a candidate of which something was read, -1 for none. Where nothing was read yet, other
         content may have come and gone unseen."""
         read = [index for index, reader in self.open_readers.items() if reader.read_offset]
-        resumed = [index for index, position in self.resumed.items() if position.offset]
+        resumed = [index for index, position in self.resumed.items() if position.head_length]
         return max((*read, *resumed, *self.done), default=-1)
 
 
@@ -170,33 +171,32 @@ class Recogniser:
                     self.result.done.add(index)
                     break
 
-    def bind_by_content(self, positions: Sequence[Position], cut_off: Mapping[int, GenerationReader]) -> None:
-        """Copied or compressed files of unfinished generations, oldest first. What a reader had read of its last line
-        tells two files apart that are alike up to the position."""
-        for is_strict in (True, False):
-            for position in positions:
-                if self.result.is_located(position) or (is_strict and position.generation not in cut_off):
-                    continue
-                for index, _ in self._unbound():
-                    if (
-                        self._holds(index, cut_off[position.generation])
-                        if is_strict
-                        else self._is_same(position, index, is_same_place=False)
-                    ):
-                        self._bind(index, position)
-                        break
+    def bind_by_content(self, positions: Iterable[Position], cut_off: Mapping[int, GenerationReader]) -> None:
+        """Copied or compressed files of unfinished generations; those read furthest say most about their content.
+        A reader still knows what it read of the last line, and is content with nothing less."""
+        for position in sorted(positions, key=lambda each: -each.offset):
+            if self.result.is_located(position):
+                continue
+            reader = cut_off.get(position.generation)
+            for index, _ in self._unbound():
+                if (
+                    self._ask(index, reader.is_read_from)
+                    if reader
+                    else self._is_same(position, index, is_same_place=False)
+                ):
+                    self._bind(index, position)
+                    break
 
-    def set_copies_aside(self, lost: Sequence[Position], cut_off: Iterable[GenerationReader]) -> None:
-        """A rotated file that is the beginning of a generation read further than it reaches holds nothing new."""
-        heads = [reader.head for reader in cut_off]
+    def set_copies_aside(self, lost: Sequence[Position], cut_off: Mapping[int, GenerationReader]) -> None:
+        """A rotated file that is the beginning of a generation read further than it reaches holds nothing new: what
+        copytruncate copied while the writer went on."""
         for index, candidate in self._unbound():
             if candidate.is_compressed or not candidate.is_rotated:
                 continue
-            with self._noting_errors(index):
-                content = self.content(index)
-                if any(_is_beginning(content, position) for position in lost) or any(
-                    head and content.facts().size and head.startswith(content.read_at(0, len(head))) for head in heads
-                ):
+            for position in lost:
+                reader = cut_off.get(position.generation)
+                has_read = reader.has_read if reader else partial(_is_beginning, position)
+                if self._ask(index, has_read):
                     self.result.done.add(index)
 
     def set_twins_aside(self, readers: Iterable[GenerationReader]) -> None:
@@ -206,11 +206,8 @@ class Recogniser:
         originals += [self.content(index) for index in self.result.resumed]
         plain = [content for content in originals if not content.is_compressed]
         for index, candidate in self._unbound():
-            if not candidate.is_rotated:
-                continue
-            with self._noting_errors(index):
-                if any(is_copy_of(self.content(index), original) for original in plain):
-                    self.result.twins.add(index)
+            if candidate.is_rotated and any(self._ask(index, partial(is_copy_of, original=each)) for each in plain):
+                self.result.twins.add(index)
 
     def content(self, index: int) -> Content:
         """The opened candidate. Raises SourceError."""
@@ -236,18 +233,6 @@ class Recogniser:
     def _unbound(self) -> list[tuple[int, Candidate]]:
         return [(i, each) for i, each in enumerate(self.candidates) if not self.result.is_bound(i)]
 
-    def _holds(self, index: int, reader: GenerationReader) -> bool:
-        is_held = False
-        with self._noting_errors(index):
-            is_held = reader.is_read_from(self.content(index))
-        return is_held
-
-    def _ends_at(self, index: int, offset: int) -> bool:
-        is_end = False
-        with self._noting_errors(index):
-            is_end = not self.content(index).read_at(offset, 1) and not self._is_being_written(self.content(index))
-        return is_end
-
     def _bind(self, index: int, position: Position) -> None:
         content = self.content(index)
         has_more = content.is_compressed or content.facts().size > position.offset
@@ -257,13 +242,16 @@ class Recogniser:
             self.result.resumed[index] = position
 
     def _is_same(self, position: Position, index: int, *, is_same_place: bool) -> bool:
-        with self._noting_errors(index):
-            content = self.content(index)
+        def is_same(content: Content) -> bool:
             if is_same_content(position, content, is_same_place=is_same_place):
                 return True
-            if self._is_being_written(content):
-                self.result.is_undecided = True
-        return False
+            self.result.is_undecided |= self._is_being_written(content)
+            return False
+
+        return self._ask(index, is_same)
+
+    def _ends_at(self, index: int, offset: int) -> bool:
+        return self._ask(index, lambda each: not each.read_at(offset, 1) and not self._is_being_written(each))
 
     def _is_being_written(self, content: Content) -> bool:
         """Whether a compressed file ends too early, but was changed so recently that its end may yet come."""
@@ -273,18 +261,22 @@ class Recogniser:
             return damage.is_cut_off and self._is_settling(content.facts())
         return False
 
-    @contextmanager
-    def _noting_errors(self, index: int) -> Iterator[None]:
-        candidate = self.candidates[index]
+    def _ask(self, index: int, question: Callable[[Content], bool]) -> bool:
+        """The answer of a candidate's content; no, and undecided, where it cannot be read."""
         try:
-            yield
+            return question(self.content(index))
         except SourceError as error:
-            self.result.errors[candidate.path] = str(error)
+            self.result.errors[self.candidates[index].path] = str(error)
             self.result.is_undecided = True
+            return False
 
 
-def _is_beginning(content: Content, position: Position) -> bool:
-    if content.facts().size >= position.offset or not position.head_length:
+def _is_beginning(position: Position, content: Content) -> bool:
+    """Whether a file is shorter than what was read, begins alike, and was complete before that was read."""
+    facts = content.facts()
+    if facts.size >= position.offset or not position.head_length:
+        return False
+    if facts.modified_ns > position.updated_at.timestamp() * 1e9:
         return False
     head = content.read_at(0, position.head_length)
     return len(head) == position.head_length and fingerprint(head) == position.head_hash

@@ -18,6 +18,7 @@ from vedette.sources.lines import Lines, LineSplitter, no_entries
 
 _SETTLED_AFTER: Final = timedelta(milliseconds=200)
 """A file changed more recently may change again without its time of change showing it."""
+_RECENT_BYTES: Final = 64 * 1024
 _ROW_COST: Final = 64
 
 
@@ -62,7 +63,7 @@ class GenerationReader:
         self.content = content
         self._settings = settings
         facts = content.facts()
-        self.begun_at = settings.clock.now()
+        self.begun_at = self._last_read_at = settings.clock.now()
         self.place = facts.place
         self.last_size = facts.size
         self._modified_at = datetime.fromtimestamp(facts.modified_ns / 1e9, UTC)
@@ -70,6 +71,7 @@ class GenerationReader:
         tail = min(TAIL_BYTES, offset)
         self._tail = content.read_at(offset - tail, tail)  # before the next byte to read
         self._boundary_tail = self._tail  # before the position
+        self._recent = self._tail
         self._read_offset = offset
         if offset and not encoding:
             encoding, _ = sniff(content.read_at(0, SNIFF_BYTES), wish=settings.encoding, fallback=fallback_encoding)
@@ -115,7 +117,8 @@ class GenerationReader:
     def position(self, *, is_finished: bool = False) -> Position:
         """Where reading resumes once everything given out is stored."""
         offset = self._lines.offset
-        head = self._head[: min(HEAD_BYTES, offset)]
+        # With nothing given out yet, what was read of the first line is all that tells the file from another.
+        head = self._head[: min(HEAD_BYTES, offset)] if offset else self._head
         return Position(
             source_id=self._settings.source_id,
             generation=self.generation,
@@ -128,7 +131,7 @@ class GenerationReader:
             tail_length=len(self._boundary_tail),
             tail_hash=fingerprint(self._boundary_tail),
             encoding=self._lines.encoding,
-            updated_at=self._settings.clock.now(),
+            updated_at=self._last_read_at,
             is_finished=is_finished,
         )
 
@@ -149,11 +152,24 @@ class GenerationReader:
         if not block:
             return None
         self.grew_at = self._settings.clock.monotonic()
+        self._last_read_at = self._settings.clock.now()
         return self._batch_of(block, facts)
 
     def is_overwritten(self) -> bool:
         """Whether the bytes that were read stand no longer in the file. Raises SourceError."""
         return not self.content.is_compressed and not self.is_read_from(self.content)
+
+    def has_read(self, content: Content) -> bool:
+        """Whether `content` is a copy that ends before what was read. Raises SourceError."""
+        facts = content.facts()
+        if not 0 < facts.size <= self._read_offset:
+            return False
+        overlap = facts.size - (self._read_offset - len(self._recent))
+        if content.read_at(0, len(self._head)) != self._head[: facts.size]:
+            return False
+        if overlap > 0:
+            return content.read_at(facts.size - overlap, overlap) == self._recent[:overlap]
+        return facts.modified_ns <= self._last_read_at.timestamp() * 1e9
 
     def is_read_from(self, content: Content) -> bool:
         """Whether everything read may have come from `content`. Raises SourceError."""
@@ -204,6 +220,7 @@ class GenerationReader:
         window_start = self._read_offset - len(self._tail)
         self._read_offset += len(block)
         self._tail = window[-TAIL_BYTES:]
+        self._recent = (self._recent + block)[-_RECENT_BYTES:]
         if len(self._head) < HEAD_BYTES and window_start <= len(self._head):
             self._head += window[len(self._head) - window_start :][: HEAD_BYTES - len(self._head)]
         moved = self._lines.offset - before

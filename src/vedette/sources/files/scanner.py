@@ -290,26 +290,34 @@ class FileScanner:
         positions = self._positions_of(lineage)
         recogniser.bind_exhausted(self._exhausted)
         recogniser.bind_readers(self._readers.values())
-        recogniser.bind_by_place(lambda place: self._left_at(place, lineage.cut_off))
+        recogniser.bind_by_place(lambda place: self._left_at(place, lineage.cut_off, is_read=True))
+        recogniser.set_twins_aside(lineage.readers)
         unfinished = [each for each in positions if not each.is_finished]
-        if result.newest_read() < 0 or not all(map(result.is_located, unfinished)):
+        newest = result.newest_read()
+        is_new = any(
+            each.is_rotated and not result.is_bound(i) for i, each in enumerate(recogniser.candidates) if i > newest
+        )
+        if newest < 0 or is_new or not all(map(result.is_located, unfinished)):
             recogniser.bind_finished([each for each in positions if each.is_finished])
             recogniser.bind_by_content(unfinished, lineage.cut_off)
         recogniser.bind_by_content(self._moved_here(lineage), {})
+        recogniser.bind_by_place(lambda place: self._left_at(place, lineage.cut_off, is_read=False))
         lost = [each for each in unfinished if not result.is_located(each)]
-        recogniser.set_copies_aside(lost, lineage.cut_off.values())
+        recogniser.set_copies_aside(lost, lineage.cut_off)
         recogniser.set_twins_aside(lineage.readers)
         result.lost = [] if result.is_undecided else lost
 
-    def _left_at(self, place: tuple[int, int], cut_off: Container[int]) -> list[Position]:
-        """Positions that no reader continues, in the file that stood at a place."""
+    def _left_at(self, place: tuple[int, int], cut_off: Container[int], *, is_read: bool) -> list[Position]:
+        """Positions that no reader continues, in the file that stood at a place. Those of which nothing was read yet
+        (not `is_read`) have no other mark than the place, which another file may have taken over."""
         return [
             position
             for position in self._known.values()
             if (position.device, position.inode) == place
             and position.generation not in self._readers
             and position.generation not in cut_off
-            and (position.offset or not position.is_finished)
+            and (position.head_length > 0) is is_read
+            and (is_read or not position.is_finished)
         ]
 
     def _moved_here(self, lineage: Lineage) -> list[Position]:
@@ -506,7 +514,7 @@ class FileScanner:
             batch = empty_batch(
                 self.settings,
                 replace(position, is_finished=True, updated_at=self._clock.now()),
-                notes=notes if position.offset else (),
+                notes=notes if position.head_length else (),
             )
         self._give(batch)
 
