@@ -144,6 +144,7 @@ class Database:
                 self._discard(connection)
                 self._reopen(generation, error)
                 raise refusal(error, self.path) from error
+            self._synced_wal = None
             self._give_back(connection, in_transaction=False)
 
     @property
@@ -179,6 +180,7 @@ class Database:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         files.require_content(self.path)
+        files.sync_folder(self.path.parent)
         root = duckdb.connect(str(self.path), config=self._limits.configuration())
         try:
             root.execute("BEGIN TRANSACTION")
@@ -264,6 +266,7 @@ class Database:
                 connection.close()
         self._idle.clear()
         self._root = None
+        self._synced_wal = None
 
     def _sync_folder_of_new_wal(self) -> None:
         """The database creates its write-ahead file without making the folder's entry durable."""

@@ -75,9 +75,13 @@ class DuckDbStore:
         Raises StoreError (newer schema), StoreLocked, StoreFull or StoreBroken."""
         database = Database(path, Limits(memory_limit_bytes, threads), clock, migrations)
         database.open()
-        store = cls(database, clock)
-        if database.damage:
-            store._tell_damage(database.damage)
+        try:
+            store = cls(database, clock)
+            if database.damage:
+                store._tell_damage(database.damage)
+        except BaseException:
+            database.close()
+            raise
         store._keeper.start()
         return store
 
@@ -90,13 +94,13 @@ class DuckDbStore:
             raise ValueError(f"events must have EVENT_SCHEMA, these have {batch.events.schema}")
         with self._committing, self._trouble.noticed():
             self._require_space()
-            self._refresh_meta()
             key = commits.batch_key(batch)
-            if not key or key != self._meta.last_batch:
-                now = self._clock.now()
-                with self._database.writing() as connection:
-                    meta = commits.apply(connection, batch, self._meta, now)
-                self._meta = meta
+            with self._database.writing() as connection:
+                generation = self._database.generation
+                known = self._current_meta(connection)
+                is_applied = bool(key) and key == known.last_batch
+                meta = known if is_applied else commits.apply(connection, batch, known, self._clock.now())
+            self._meta, self._meta_generation = meta, generation
             committed = self._committed(batch)
         self._wake_keeper()
         return committed
@@ -254,11 +258,11 @@ class DuckDbStore:
                 meta = commits.begin_meta(connection, self._clock.now())
         return meta
 
-    def _refresh_meta(self) -> None:
-        """After a reopening the outcome of the last commit is what the file says."""
-        if self._meta_generation != self._database.generation:
-            meta, generation = self._load_meta(), self._database.generation
-            self._meta, self._meta_generation = meta, generation
+    def _current_meta(self, connection: duckdb.DuckDBPyConnection) -> Meta:
+        """After a reopening the outcome of the last commit is what the file says, asked within the transaction."""
+        if self._meta_generation == self._database.generation:
+            return self._meta
+        return commits.read_meta(connection) or self._meta
 
     def _tell_damage(self, damage: tuple[str, ...]) -> None:
         """Begin a new numbering and note why: what comes next may repeat numbers of the lost one."""
@@ -278,5 +282,5 @@ class DuckDbStore:
             try:
                 with self._trouble.noticed():
                     self._database.checkpoint()
-            except StoreError as error:
+            except Exception as error:
                 log.error("store_checkpoint_failed", path=str(self._database.path), error=str(error))
