@@ -25,7 +25,7 @@ export function ConnectionBanner() {
           </button>
         </>
       )}
-      <span className="dim">Nothing is lost: what you miss is filled in.</span>
+      <span className="dim">What you miss is filled in.</span>
     </div>
   );
 }

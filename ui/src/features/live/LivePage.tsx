@@ -43,8 +43,13 @@ export function LivePage() {
   const view = useDeferredValue(snapshot);
   const columns = useMemo(() => columnsOf(columnIds), [columnIds]);
 
-  const findings = useFindings((finding, isNew) => {
-    if (isNew && finding.severity >= CRITICAL) setToasts((before) => [finding, ...before].slice(0, 3));
+  const findings = useFindings((finding, before) => {
+    const isNews = finding.severity >= CRITICAL && (before === null || before < CRITICAL);
+    setToasts((shown) => {
+      const others = shown.filter((each) => each.id !== finding.id);
+      if (isNews) return [finding, ...others].slice(0, 3);
+      return shown.map((each) => (each.id === finding.id ? finding : each));
+    });
   });
   const unseen = findings.list.filter((finding) => finding.severity >= HIGH && !seen.has(finding.id)).length;
   useEffect(() => {

@@ -13,8 +13,9 @@ export interface Findings {
   reload: () => void;
 }
 
-/** The newest findings: what is stored, kept current by the stream. `onArrival` hears each one as it comes. */
-export function useFindings(onArrival: (finding: Finding, isNew: boolean) => void): Findings {
+/** The newest findings: what is stored, kept current by the stream. `onArrival` hears each one as it comes, with the
+ * severity it had before; null when it is new. */
+export function useFindings(onArrival: (finding: Finding, before: number | null) => void): Findings {
   const stored = useQuery({
     queryKey: ["findings"],
     queryFn: ({ signal }) => get<{ rows: Finding[] }>("findings", { limit: 100 }, signal),
@@ -27,8 +28,9 @@ export function useFindings(onArrival: (finding: Finding, isNew: boolean) => voi
       onReady: () => void stored.refetch(),
       onGap: () => void stored.refetch(),
       onRows: (rows) => {
-        const known = new Set([...arrived.keys(), ...(stored.data?.rows.map((each) => each.id) ?? [])]);
-        for (const finding of rows) onArrival(finding, !known.has(finding.id));
+        const known = new Map(stored.data?.rows.map((each) => [each.id, each.severity]));
+        for (const each of arrived.values()) known.set(each.id, each.severity);
+        for (const finding of rows) onArrival(finding, known.get(finding.id) ?? null);
         setArrived((before) => {
           const after = new Map(before);
           for (const finding of rows) after.set(finding.id, finding);

@@ -110,7 +110,7 @@ export class RealtimeClient {
       network: browserNetwork,
       backoff: DEFAULT_BACKOFF,
       random: Math.random,
-      pingEveryMs: 1_500,
+      pingEveryMs: 1_000,
       answerWithinMs: 2_500,
       ...options,
     };
