@@ -25,6 +25,7 @@ def batch_of(
     flags: Sequence[int] | None = None,
     hashes: Sequence[str | None] | None = None,
     start: int = 0,
+    path: str | None = None,
 ) -> EntryBatch:
     """One entry a line, at the offsets they would have in a file."""
     lengths = [len(line.encode()) + 1 for line in lines]
@@ -41,7 +42,7 @@ def batch_of(
     return EntryBatch(
         source_id=source,
         generation=generation,
-        path=f"/var/log/{source}",
+        path=path or f"/var/log/{source}",
         frame=frame,
         position=None,
         size_bytes=sum(lengths),

@@ -18,9 +18,10 @@ _SMALLEST_SHARE: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """The format a source is read with first; lines it does not explain are still offered to all others."""
+    """The format a file of a source is read with first; lines it does not explain are still offered to all others."""
 
     source: str
+    path: str
     format: str
     confidence: float
     reason: str
@@ -33,6 +34,7 @@ class FormatChoice:
     def from_json(cls, content: Mapping[str, Any]) -> FormatChoice:
         return cls(
             source=str(content["source"]),
+            path=str(content["path"]),
             format=str(content["format"]),
             confidence=float(content["confidence"]),
             reason=str(content["reason"]),
@@ -53,16 +55,18 @@ def rank_formats(library: FormatLibrary, sample: Sequence[str]) -> list[Fit]:
     return ordered
 
 
-def choose_format(library: FormatLibrary, source: str, sample: Sequence[str], now: datetime) -> FormatChoice:
-    """The choice for a source by the first lines of it that we see."""
+def choose_format(
+    library: FormatLibrary, sample: Sequence[str], *, source: str, path: str, now: datetime
+) -> FormatChoice:
+    """The choice for a file by the first lines of it that we see."""
     ranked = rank_formats(library, sample)
     if ranked and ranked[0].confidence >= _SMALLEST_SHARE:
         best = ranked[0]
         reason = best.reason
         if len(ranked) > 1:
             reason += f"; next is {ranked[1].format_name} with {ranked[1].confidence:.2f}"
-        return FormatChoice(source, best.format_name, best.confidence, reason, now)
-    return FormatChoice(source, library.plain.name, 0.0, f"no format explains {len(sample)} lines", now)
+        return FormatChoice(source, path, best.format_name, best.confidence, reason, now)
+    return FormatChoice(source, path, library.plain.name, 0.0, f"no format explains {len(sample)} lines", now)
 
 
 def sample_of(lines: Sequence[str]) -> Sequence[str]:

@@ -32,6 +32,10 @@ _LINES_BEFORE_A_NEW_CHOICE: Final = 20
 _STATE_VERSION: Final = 1
 
 
+_File = tuple[str, str]
+"""Id of a source, and the path of one of its files: a folder may hold files of many formats."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """How lines would be read: the choice, every format that explains any of them, and the events."""
@@ -51,17 +55,18 @@ class _Group:
 
 
 class FormatEngine:
-    """Decodes batches and remembers which format each source is written in.
+    """Decodes batches and remembers which format each file of a source is written in.
 
     `decode`, `snapshot` and `restore` belong to one thread; `choices` and `explain` may be called from any.
     """
 
     name = "formats"
 
-    def __init__(self, library: FormatLibrary) -> None:
+    def __init__(self, library: FormatLibrary, *, max_choices: int = 4_096) -> None:
         self._library = library
-        self._choices: dict[str, FormatChoice] = {}
-        self._recent: dict[str, Counter[str]] = {}
+        self._max_choices = max_choices
+        self._choices: dict[_File, FormatChoice] = {}
+        self._recent: dict[_File, Counter[str]] = {}
         self._lock = threading.Lock()
         self._changed = False
 
@@ -81,7 +86,7 @@ class FormatEngine:
 
     def choices(self) -> list[FormatChoice]:
         with self._lock:
-            return sorted(self._choices.values(), key=lambda choice: choice.source)
+            return sorted(self._choices.values(), key=lambda choice: (choice.source, choice.path))
 
     def explain(self, lines: Sequence[str], *, reference_time: datetime, timezone: str | None = None) -> Explanation:
         """How these lines would be read as a source of their own. Nothing is remembered."""
@@ -97,7 +102,7 @@ class FormatEngine:
             schema=ENTRY_SCHEMA,
         )
         batch = EntryBatch("explain", 0, "", frame, None, 0, reference_time, reference_time, timezone=timezone)
-        choice = choose_format(self._library, batch.source_id, sample, reference_time)
+        choice = choose_format(self._library, sample, source=batch.source_id, path="", now=reference_time)
         events = FormatEngine(self._library).decode([replace(batch, format_name=choice.format)])
         return Explanation(choice, rank_formats(self._library, sample), events)
 
@@ -118,12 +123,13 @@ class FormatEngine:
             log.warning("format_choices_unreadable", reason=str(error))
             choices = []
         with self._lock:
-            self._choices = {one.source: one for one in choices if self._library.line_format(one.format) is not None}
+            known = (one for one in choices if self._library.line_format(one.format) is not None)
+            self._choices = {(one.source, one.path): one for one in known}
             self._recent.clear()
             self._changed = False
 
     def _group_of(self, batch: EntryBatch) -> _Group:
-        choice = self._wished(batch) or self._choices.get(batch.source_id)
+        choice = self._wished(batch) or self._choices.get(_file_of(batch))
         if choice is None:
             lines = batch.frame["text"].to_list() if batch.frame.height <= 200 else _spread(batch.frame["text"])
             choice = self._choose(batch, lines)
@@ -134,24 +140,34 @@ class FormatEngine:
         name = batch.format_name
         if name is None:
             return None
-        known = self._choices.get(batch.source_id)
+        known = self._choices.get(_file_of(batch))
         if known is not None and known.format == name:
             return known
         if self._library.line_format(name) is None:
             if known is None:
                 log.warning("format_unknown", source=batch.source_id, format=name, remedy="the format is detected")
             return None
-        return self._remember(FormatChoice(batch.source_id, name, 1.0, "set by configuration", batch.read_at))
+        reason = "set by configuration"
+        return self._remember(FormatChoice(*_file_of(batch), name, 1.0, reason, batch.read_at))
 
     def _choose(self, batch: EntryBatch, lines: Sequence[str]) -> FormatChoice:
-        return self._remember(choose_format(self._library, batch.source_id, sample_of(lines), batch.read_at))
+        source, path = _file_of(batch)
+        choice = choose_format(self._library, sample_of(lines), source=source, path=path, now=batch.read_at)
+        return self._remember(choice)
 
     def _remember(self, choice: FormatChoice) -> FormatChoice:
+        """Keep the choice; the oldest one is forgotten when there are too many, and made anew when needed."""
+        file = (choice.source, choice.path)
         with self._lock:
-            self._choices[choice.source] = choice
+            self._choices.pop(file, None)
+            self._choices[file] = choice
+            if len(self._choices) > self._max_choices:
+                forgotten = next(iter(self._choices))
+                del self._choices[forgotten]
+                self._recent.pop(forgotten, None)
             self._changed = True
-        self._recent.pop(choice.source, None)
-        log.info("format_chosen", source=choice.source, format=choice.format, confidence=choice.confidence)
+        self._recent.pop(file, None)
+        log.info("format_chosen", **choice.to_json())
         return choice
 
     def _decode_group(self, group: _Group, batches: Sequence[EntryBatch]) -> pl.DataFrame:
@@ -189,14 +205,14 @@ class FormatEngine:
         """Choose again for sources that are no longer written as they were."""
         if (parsed[_FORMAT].len() and parsed[_FORMAT].n_unique() == 1) and parsed[_FORMAT][0] == chosen.name:
             for batch in batches:
-                self._recent.pop(batch.source_id, None)
+                self._recent.pop(_file_of(batch), None)
             return
         ends = itertools.accumulate(batch.frame.height for batch in batches)
         for batch, end in zip(batches, ends, strict=True):
             if batch.format_name == chosen.name:
                 continue
             names = parsed[_FORMAT].slice(end - batch.frame.height, batch.frame.height)
-            recent = self._recent.setdefault(batch.source_id, Counter())
+            recent = self._recent.setdefault(_file_of(batch), Counter())
             recent.update(dict(names.value_counts().iter_rows()))
             self._reconsider(batch, recent, chosen)
 
@@ -212,9 +228,13 @@ class FormatEngine:
         if best != chosen.name and 1 - recent[chosen.name] / total > _MISFITS_THAT_CALL_FOR_A_NEW_CHOICE:
             share = lines / total
             reason = f"{lines} of the last {total} lines are {best}, {recent[chosen.name]} are {chosen.name}"
-            self._remember(FormatChoice(batch.source_id, best, round(share, 4), reason, batch.read_at))
+            self._remember(FormatChoice(*_file_of(batch), best, round(share, 4), reason, batch.read_at))
         else:
-            self._recent[batch.source_id] = Counter()
+            self._recent[_file_of(batch)] = Counter()
+
+
+def _file_of(batch: EntryBatch) -> _File:
+    return batch.source_id, batch.path
 
 
 def _parse_part(one: LineFormat, left: pl.DataFrame, context: ParseContext) -> pl.DataFrame:

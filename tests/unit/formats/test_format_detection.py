@@ -6,7 +6,7 @@ import pytest
 
 from support.entries import READ_AT
 from vedette.formats import load_library
-from vedette.formats.detect import SAMPLE_LINES, choose_format, rank_formats, sample_of
+from vedette.formats.detect import SAMPLE_LINES, FormatChoice, choose_format, rank_formats, sample_of
 
 LIBRARY = load_library()
 LINES = {
@@ -22,20 +22,24 @@ LINES = {
 JUNK = ["-- Logs begin at Mon 2026-11-23 --", "", "\tat a.b.C(D.java:1)", "=" * 40]
 
 
+def chosen(sample: list[str]) -> FormatChoice:
+    return choose_format(LIBRARY, sample, source="s", path="/var/log/s", now=READ_AT)
+
+
 @pytest.mark.parametrize(("name", "line"), LINES.items())
 def test_one_line_is_enough(name: str, line: str) -> None:
-    assert choose_format(LIBRARY, "s", [line], READ_AT).format == name
+    assert chosen([line]).format == name
 
 
 @pytest.mark.parametrize(("name", "line"), LINES.items())
 def test_leading_junk_does_not_matter(name: str, line: str) -> None:
-    assert choose_format(LIBRARY, "s", [*JUNK, *[line] * 6], READ_AT).format == name
+    assert chosen([*JUNK, *[line] * 6]).format == name
 
 
 @pytest.mark.parametrize("other", sorted(set(LINES) - {"json-lines"}))
 def test_the_larger_part_of_a_mixed_file_wins(other: str) -> None:
     sample = [LINES["json-lines"]] * 7 + [LINES[other]] * 3
-    assert choose_format(LIBRARY, "s", sample, READ_AT).format == "json-lines"
+    assert chosen(sample).format == "json-lines"
     assert other in [fit.format_name for fit in rank_formats(LIBRARY, sample)]
 
 
@@ -45,13 +49,13 @@ def test_of_formats_that_explain_the_same_lines_the_more_specific_wins() -> None
 
 
 def test_text_that_no_format_explains_is_plain() -> None:
-    choice = choose_format(LIBRARY, "s", ["hello", "world"], READ_AT)
+    choice = chosen(["hello", "world"])
     assert (choice.format, choice.confidence, choice.reason) == ("plain", 0.0, "no format explains 2 lines")
 
 
 @pytest.mark.parametrize("sample", [[], [""], ["  ", "\t"]])
 def test_empty_sample_is_plain(sample: list[str]) -> None:
-    assert choose_format(LIBRARY, "s", sample, READ_AT).format == "plain"
+    assert chosen(sample).format == "plain"
 
 
 def test_sample_of_a_long_file_is_its_head_and_lines_from_all_over() -> None:

@@ -197,7 +197,7 @@ def test_unreadable_state_starts_empty(engine: FormatEngine, state: bytes) -> No
 
 def test_choice_of_a_format_that_is_gone_is_made_anew(engine: FormatEngine) -> None:
     engine.restore(
-        b'{"choices":[{"source":"s","format":"gone","confidence":1,"reason":"","since":"2026-01-01T00:00:00Z"}]}'
+        b'{"choices":[{"source":"s","path":"/var/log/s","format":"gone","confidence":1,"reason":"","since":"2026-01-01T00:00:00Z"}]}'
     )
     assert formats_of(engine.decode([batch_of([ACCESS])])) == ["http-access"]
 
@@ -220,3 +220,23 @@ def test_megabyte_line_and_nul_are_decoded(engine: FormatEngine) -> None:
 def test_message_is_the_end_of_the_line_without_blanks_around_it(engine: FormatEngine) -> None:
     line = "Nov 23 22:04:17 web1 app[1]:   two  words  "
     assert engine.decode([batch_of([line])])["message"].to_list() == ["two  words"]
+
+
+def test_files_of_one_source_have_choices_of_their_own(engine: FormatEngine) -> None:
+    for _ in range(3):
+        engine.decode(
+            [batch_of([SSH] * 30, path="/var/log/auth.log"), batch_of([ACCESS] * 30, path="/var/log/access.log")]
+        )
+    assert [(choice.source, choice.path, choice.format) for choice in engine.choices()] == [
+        ("s", "/var/log/access.log", "http-access"),
+        ("s", "/var/log/auth.log", "syslog-rfc3164"),
+    ]
+
+
+def test_of_too_many_choices_the_oldest_is_forgotten_and_made_anew(library: FormatLibrary) -> None:
+    engine = FormatEngine(library, max_choices=2)
+    for name in "abc":
+        engine.decode([batch_of([ACCESS], source=name)])
+    assert [choice.source for choice in engine.choices()] == ["b", "c"]
+    assert formats_of(engine.decode([batch_of([ACCESS], source="a")])) == ["http-access"]
+    assert [choice.source for choice in engine.choices()] == ["a", "c"]
