@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +255,12 @@ def test_histogram_counts_by_time_and_severity_band(store: EventStore) -> None:
         {"time": "2026-11-23T10:03:00.000000Z", "severity": "high", "count": 1},
     ]
     assert len(store.histogram(q("severity>=9"), interval=timedelta(hours=1))) == 1
+
+
+def test_buckets_before_1970_are_rounded_down(store: EventStore) -> None:
+    put(store, [{"@timestamp": datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)}])
+    (row,) = store.histogram(MATCH_ALL, interval=timedelta(minutes=1))
+    assert row["time"] == "1969-12-31T23:59:00.000000Z"
 
 
 def test_top_values_are_most_frequent_first(store: EventStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 import duckdb
 import polars as pl
@@ -17,6 +18,10 @@ from vedette.store.duckdb import long_texts
 from vedette.store.duckdb.frames import EVENT_SELECT, events_of, read_frame
 from vedette.store.results import banded, microseconds_of, shown
 from vedette.store.sql import condition, value_of
+
+
+_BUCKET: Final = """(epoch_us("@timestamp") - (epoch_us("@timestamp") % ? + ?) % ?) // ?"""
+"""The number of the bucket a time lies in, rounded down also before 1970; `//` alone rounds towards zero."""
 
 
 def search(
@@ -75,9 +80,9 @@ def histogram(connection: duckdb.DuckDBPyConnection, query: Query, interval: tim
     """Counts by time and severity band."""
     where = condition(query, with_long_texts=long_texts.are_present(connection))
     width = microseconds_of(interval)
-    sql = f"""SELECT epoch_us("@timestamp") // ? AS bucket, "event.severity", count(*) FROM events
+    sql = f"""SELECT {_BUCKET} AS bucket, "event.severity", count(*) FROM events
         WHERE {where.text} GROUP BY 1, 2"""  # noqa: S608
-    return banded(connection.execute(sql, [width, *where.parameters]).fetchall(), width)
+    return banded(connection.execute(sql, [width] * 4 + [*where.parameters]).fetchall(), width)
 
 
 def top(connection: duckdb.DuckDBPyConnection, query: Query, field: Field, limit: int) -> list[Row]:
