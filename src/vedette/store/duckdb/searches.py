@@ -19,7 +19,6 @@ from vedette.store.duckdb.frames import EVENT_SELECT, events_of, read_frame
 from vedette.store.results import banded, microseconds_of, shown
 from vedette.store.sql import condition, value_of
 
-
 _BUCKET: Final = """(epoch_us("@timestamp") - (epoch_us("@timestamp") % ? + ?) % ?) // ?"""
 """The number of the bucket a time lies in, rounded down also before 1970; `//` alone rounds towards zero."""
 
