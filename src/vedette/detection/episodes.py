@@ -99,15 +99,21 @@ class Episode:
     def widen(self, low: int, high: int, previous: int) -> None:
         self.low, self.high, self.previous = min(self.low, low), max(self.high, high), previous
 
-    def try_to_open(self, attempt: Attempt, rule: FailureThresholdRule, address: str, now: int) -> bool:
-        """Add an attempt; True when it completes a window and so begins the siege."""
-        self.recent.append(attempt)
-        if len(self.recent) < rule.threshold:
-            return False
-        times = [one.time for one in self.recent]
-        if max(times) - min(times) > rule.window // _MICROSECOND:
+    def add_attempts(self, attempt: Attempt, count: int, rule: FailureThresholdRule, address: str, now: int) -> int:
+        """Add an attempt `count` times, until a window is full and the siege begins; how often it was added."""
+        for used in range(1, count + 1):
+            self.recent.append(attempt)
+            if len(self.recent) < rule.threshold:
+                continue
+            times = [one.time for one in self.recent]
+            if max(times) - min(times) <= rule.window // _MICROSECOND:
+                self._open(rule, address, now)
+                return used
             del self.recent[0]
-            return False
+        return count
+
+    def _open(self, rule: FailureThresholdRule, address: str, now: int) -> None:
+        times = [one.time for one in self.recent]
         self.siege = Siege(
             id=_finding_id(rule.id, address, self.recent[0]),
             found_at=now,
@@ -117,13 +123,12 @@ class Episode:
             users=Names(rule.max_names),
             hosts=Names(rule.max_names),
             sources=Names(rule.max_names),
-            event_ids=[one.event_id for one in self.recent[: rule.max_event_ids]],
+            event_ids=list(dict.fromkeys(one.event_id for one in self.recent))[: rule.max_event_ids],
         )
         self.siege.users.add(one.user for one in self.recent)
         self.siege.hosts.add(one.host for one in self.recent)
         self.siege.sources.add(one.source for one in self.recent)
         self.recent = []
-        return True
 
     def to_json(self) -> dict[str, Any]:
         state: dict[str, Any] = {

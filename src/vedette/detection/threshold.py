@@ -7,7 +7,8 @@ it becomes a siege: a finding, which every further attempt of the episode lets g
 on belongs to it.
 
 One attempt may leave several lines (sshd: "Invalid user", PAM's failure, "Failed password"). Lines of one process
-with different actions are taken as one attempt, the same action again as the next one.
+with different actions are taken as one attempt, the same action again as the next one. A line that stands for
+several ("message repeated 3 times", `fields.repeated`) counts as so many.
 
 The rows are grouped in columns; Python handles runs of rows of one address, row by row only before a siege.
 """
@@ -36,6 +37,7 @@ _STATE_VERSION: Final = 1
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MAX_SUCCESSES: Final = 3
 _MAX_EPISODES_PER_ADDRESS: Final = 16
+_MAX_REPEATED: Final = 1_000
 
 _ADDRESS: Final = pl.coalesce("source.ip", "source.address")
 _LOGIN: Final = (
@@ -56,6 +58,7 @@ _COLUMNS: Final = (
     pl.col("process.pid").alias("pid"),
     pl.col("event.action").fill_null("").alias("action"),
     pl.col("event.original").fill_null("").alias("text"),
+    pl.col("fields").str.extract(r'"repeated": ?"?(\d+)').cast(pl.Int64, strict=False).alias("repeated"),
 )
 
 
@@ -84,7 +87,7 @@ class FailureThreshold:
         self._changed = True
         wall = int(now.timestamp() * 1_000_000)
         grown: dict[str, tuple[str, Episode]] = {}
-        rows = _number_runs(self._mark_attempts(rows), self._window, self._lateness)
+        rows = _number_runs(self._count_attempts(rows), self._window, self._lateness)
         for address, run in _runs(rows):
             for episode in self._take(address, run, rows, wall):
                 if episode.siege is not None:
@@ -144,8 +147,8 @@ class FailureThreshold:
         failing = rows.filter("failed").get_column("address").unique().to_list()
         return rows.filter(pl.col("failed") | pl.col("address").is_in([*failing, *self._addresses]))
 
-    def _mark_attempts(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Add `attempt`: is this failure the first line of an attempt?
+    def _count_attempts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add `attempts`: how many attempts a row tells of first.
 
         A login is known by address, host, process and the stretch of time it falls in (pids come round again).
         Within it, the n-th line of an action opens the n-th attempt unless another action already has.
@@ -163,7 +166,8 @@ class FailureThreshold:
             .agg(pl.col("before").max())
             .rename({"before": "most"})
         )
-        rank = pl.int_range(1, pl.len() + 1).over("step") + pl.col("before").fill_null(0)
+        lines = pl.col("repeated").fill_null(1).clip(1, _MAX_REPEATED)
+        rank = lines.cum_sum().over("step") + pl.col("before").fill_null(0)
         rows = (
             rows.join(known, on="step", how="left", maintain_order="left")
             .join(most, on="login", how="left", maintain_order="left")
@@ -173,7 +177,8 @@ class FailureThreshold:
         highest = pl.max_horizontal(
             pl.col("rank").cum_max().shift(1).over("login").fill_null(0), pl.col("most").fill_null(0)
         )
-        return rows.with_columns(attempt=pl.col("failed") & (pl.col("pid").is_null() | (pl.col("rank") > highest)))
+        first_told = pl.when(pl.col("pid").is_null()).then(lines).otherwise(pl.col("rank") - highest)
+        return rows.with_columns(attempts=pl.when("failed").then(first_told.clip(0)).otherwise(0))
 
     def _remember_logins(self, rows: pl.DataFrame) -> None:
         ranked = rows.filter(pl.col("rank").is_not_null())
@@ -222,11 +227,14 @@ class FailureThreshold:
 
     def _wait_for_siege(self, address: str, episode: Episode, failures: pl.DataFrame, wall: int) -> _Run | None:
         """Go row by row, but only until the threshold is reached; what is left then."""
-        attempts = failures.filter("attempt")
-        columns = attempts.select("time", "generation", "offset", "user", "host", "source").iter_rows()
-        for index, attempt in enumerate(map(Attempt._make, columns)):
-            if episode.try_to_open(attempt, self._rule, address, wall):
-                opener = attempts.slice(index, 1)
+        rows = failures.filter(pl.col("attempts") > 0)
+        columns = rows.select("time", "generation", "offset", "user", "host", "source").iter_rows()
+        counts = rows.get_column("attempts")
+        for index, (attempt, count) in enumerate(zip(map(Attempt._make, columns), counts, strict=True)):
+            used = episode.add_attempts(attempt, count, self._rule, address, wall)
+            if episode.siege is not None:
+                episode.siege.count += count - used
+                opener = rows.slice(index, 1)
                 self._add_samples(episode, opener)
                 rest = failures.filter(pl.col("row") > opener.item(0, "row"))
                 return next((run for _, run in _runs(rest)), None)
@@ -246,7 +254,7 @@ class FailureThreshold:
         siege.last = max(siege.last, run.attempt_high)
         wanted = self._rule.max_event_ids - len(siege.event_ids)
         if wanted > 0 or len(siege.samples) < self._rule.max_samples:
-            attempts = rows[run.rows].filter("attempt")
+            attempts = rows[run.rows].filter(pl.col("attempts") > 0)
             places = attempts.select("generation", "offset").head(wanted)
             siege.event_ids.extend(event_id(*place) for place in places.iter_rows())
             self._add_samples(episode, attempts)
@@ -333,7 +341,7 @@ def _number_runs(rows: pl.DataFrame, window: int, lateness: int) -> pl.DataFrame
 
 def _runs(rows: pl.DataFrame) -> Iterator[tuple[str, _Run]]:
     """With their addresses; those of one address in order."""
-    time, attempt = pl.col("time"), pl.col("attempt")
+    time, attempts = pl.col("time"), pl.col("attempts")
     runs = rows.group_by("address", "run", maintain_order=True).agg(
         pl.col("failed").first(),
         pl.col("row"),
@@ -341,9 +349,9 @@ def _runs(rows: pl.DataFrame) -> Iterator[tuple[str, _Run]]:
         time.last().alias("last"),
         time.min().alias("low"),
         time.max().alias("high"),
-        attempt.sum().alias("attempts"),
-        time.filter(attempt).min().alias("attempt_low"),
-        time.filter(attempt).max().alias("attempt_high"),
+        attempts.sum(),
+        time.filter(attempts > 0).min().alias("attempt_low"),
+        time.filter(attempts > 0).max().alias("attempt_high"),
         *(pl.col(name).drop_nulls().unique(maintain_order=True) for name in ("user", "host", "source")),
     )
     for address, _, *run in runs.iter_rows():

@@ -110,6 +110,19 @@ def test_three_prompts_on_one_connection_count_three_times() -> None:
     assert finding.event_count == 12
 
 
+def test_a_repeated_message_counts_as_often_as_it_says() -> None:
+    rows = [
+        login(0, process_pid=7),
+        login(1, process_pid=7, fields='{"repeated":"4","ssh.method":"password"}'),
+        login(2, process_pid=7, event_action="pam-authentication", fields='{"repeated": "5"}'),
+        login(3, process_pid=8),
+        login(4, process_pid=8, fields='{"repeated":"5"}'),
+    ]
+    (finding,) = found(rows)
+    assert finding.event_count == 11
+    assert finding.event_ids == tuple(event_id(1, offset) for offset in (0, 1, 3, 4))
+
+
 def test_lines_of_one_attempt_are_known_across_batches_and_restarts() -> None:
     detector = FailureThreshold()
     offset = 0
@@ -289,7 +302,7 @@ class RowByRow:
             if episode and episode["siege"] is not None:
                 episode["successes"].append((row["user.name"], identifier))
             return
-        is_attempt = self.is_attempt(row, address, time)
+        attempts = self.attempts(row, address, time)
         if episode is None:
             episode = {"low": time, "high": time, "attempts": [], "siege": None, "successes": []}
         else:
@@ -299,24 +312,24 @@ class RowByRow:
         episode["low"], episode["high"] = min(episode["low"], time), max(episode["high"], time)
         if episode["siege"] is not None:
             episode["users"].add(row["user.name"])
-        if not is_attempt:
-            return
-        episode["attempts"].append((time, identifier, row["user.name"]))
-        if episode["siege"] is None:
-            last = episode["attempts"][-self.rule.threshold :]
-            times = [one[0] for one in last]
-            if len(last) == self.rule.threshold and max(times) - min(times) <= window:
-                episode["siege"] = len(episode["attempts"]) - self.rule.threshold
-                episode["users"] = {one[2] for one in last}
+        for _ in range(attempts):
+            episode["attempts"].append((time, identifier, row["user.name"]))
+            if episode["siege"] is None:
+                last = episode["attempts"][-self.rule.threshold :]
+                times = [one[0] for one in last]
+                if len(last) == self.rule.threshold and max(times) - min(times) <= window:
+                    episode["siege"] = len(episode["attempts"]) - self.rule.threshold
+                    episode["users"] = {one[2] for one in last}
 
-    def is_attempt(self, row: dict[str, Any], address: str, time: float) -> bool:
+    def attempts(self, row: dict[str, Any], address: str, time: float) -> int:
+        lines = int(json.loads(row["fields"] or "{}").get("repeated", 1))
         if row["process.pid"] is None:
-            return True
+            return lines
         key = (address, row["process.pid"], time // self.rule.window.total_seconds())
         counts = self.logins.setdefault(key, {})
         most = max(counts.values(), default=0)
-        counts[row["event.action"]] = counts.get(row["event.action"], 0) + 1
-        return counts[row["event.action"]] > most
+        counts[row["event.action"]] = counts.get(row["event.action"], 0) + lines
+        return int(max(0, counts[row["event.action"]] - most))
 
     def sieges(self) -> set[tuple[Any, ...]]:
         result = set()
@@ -325,7 +338,7 @@ class RowByRow:
                 if episode["siege"] is None:
                     continue
                 attempts = episode["attempts"][episode["siege"] :]
-                identifiers = [one[1] for one in attempts][: self.rule.max_event_ids]
+                identifiers = list(dict.fromkeys(one[1] for one in attempts))[: self.rule.max_event_ids]
                 result.add(
                     (
                         address,
@@ -361,6 +374,7 @@ rows_strategy = st.lists(
         st.sampled_from(["login", "pam", "invalid"]),
         st.sampled_from([None, 1, 2, 3]),
         st.sampled_from(["root", "admin", "deploy", None]),
+        st.sampled_from([None] * 5 + ['{"repeated":"2"}', '{"a":"b", "repeated": "5"}']),
     ),
     max_size=60,
 )
@@ -371,7 +385,7 @@ rows_strategy = st.lists(
 def test_findings_equal_the_row_by_row_rule_however_the_stream_is_cut(rows: Any, data: st.DataObject) -> None:
     seconds = 0
     events = []
-    for step, address, outcome, action, pid, user in rows:
+    for step, address, outcome, action, pid, user, fields in rows:
         seconds += step
         events.append(
             login(
@@ -381,11 +395,12 @@ def test_findings_equal_the_row_by_row_rule_however_the_stream_is_cut(rows: Any,
                 event_action=action,
                 process_pid=pid,
                 user_name=user,
+                fields=fields,
             )
         )
     reference = RowByRow(SMALL)
     for index, event in enumerate(events):
-        reference.see({"process.pid": None, **event}, event_id(1, index))
+        reference.see({"process.pid": None, "fields": None, **event}, event_id(1, index))
     expected = reference.sieges()
 
     cuts = sorted(data.draw(st.sets(st.integers(0, len(events)), max_size=12)) | {0, len(events)})
