@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench.loggen import generate
 from bench.machine import VEDETTE, Figure, Finished, run_child
@@ -75,7 +76,7 @@ def measure(folder: Path, log: Path, name: str, lines: int) -> list[Figure]:
     ]
 
 
-def once(folder: Path, log: Path, number: int) -> tuple[Finished, dict[str, object], int]:  # type: ignore[type-arg]
+def once(folder: Path, log: Path, number: int) -> tuple[Finished, dict[str, Any], int]:
     data = folder / f"data-{log.stem}-{number}"
     finished = run_child([VEDETTE, "import", str(log), "--data-dir", str(data), "--output", "json"])
     stored = sum(file.stat().st_size for file in data.glob("events.duckdb*"))
