@@ -67,6 +67,7 @@ class SourceSupervisor:
 
     What was handed to `deliver` counts as read for the rest of the process, although it may not be stored yet: a source
     that is restarted or changed resumes behind it, so nothing is delivered twice. A new process resumes at `positions`.
+    A source that is stopped while there is no room waits `delivery_patience` seconds for its last batch.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class SourceSupervisor:
         clock: Clock | None = None,
         make_source: MakeSource | None = None,
         chance: Callable[[], float] = random.random,
+        delivery_patience: float = _DELIVERY_PATIENCE,
     ) -> None:
         self._deliver = deliver
         self._positions = positions
@@ -86,6 +88,7 @@ class SourceSupervisor:
         self._watcher = FolderWatcher()
         self._make_source = make_source or self._make_monitor
         self._chance = chance
+        self._delivery_patience = delivery_patience
         self._running: dict[str, _Running] = {}
         self._delivered: dict[str, dict[int, Position]] = {}
         self._is_started = False
@@ -218,7 +221,7 @@ class SourceSupervisor:
         try:
             await asyncio.shield(delivery)
         except asyncio.CancelledError:
-            await asyncio.wait([delivery], timeout=_DELIVERY_PATIENCE)
+            await asyncio.wait([delivery], timeout=self._delivery_patience)
             if not delivery.done():
                 delivery.cancel()
                 await asyncio.wait([delivery])

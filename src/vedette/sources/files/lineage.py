@@ -139,11 +139,18 @@ class Recognition:
 class Recogniser:
     """Compares candidates with positions; opens each candidate at most once and keeps it until `close`."""
 
-    def __init__(self, candidates: Sequence[Candidate], *, is_settling: Callable[[FileFacts], bool]) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        is_settling: Callable[[FileFacts], bool],
+        is_fresh: Callable[[FileFacts], bool],
+    ) -> None:
         self.candidates = candidates
         self.result = Recognition()
         self._contents: dict[int, Content] = {}
         self._is_settling = is_settling
+        self._is_fresh = is_fresh
 
     def bind_exhausted(self, exhausted: Container[FileFacts]) -> None:
         """Files that were found to hold nothing new before, and have not changed since."""
@@ -206,7 +213,10 @@ class Recogniser:
         originals += [self.content(index) for index in self.result.resumed]
         plain = [content for content in originals if not content.is_compressed]
         for index, candidate in self._unbound():
-            if candidate.is_rotated and any(self._ask(index, partial(is_copy_of, original=each)) for each in plain):
+            if candidate.is_rotated and not candidate.facts.size and self._is_fresh(candidate.facts):
+                self.result.twins.add(index)  # perhaps a copy that is just being made
+                self.result.is_undecided = True
+            elif candidate.is_rotated and any(self._ask(index, partial(is_copy_of, original=each)) for each in plain):
                 self.result.twins.add(index)
 
     def content(self, index: int) -> Content:

@@ -155,6 +155,16 @@ class GenerationReader:
         self._last_read_at = self._settings.clock.now()
         return self._batch_of(block, facts)
 
+    @property
+    def is_unmet(self) -> bool:
+        """Whether nothing tells yet which content this is: a plain file that was empty, or was only just opened."""
+        return not self._head and not self.content.is_compressed
+
+    def meet(self) -> None:
+        """Remember how the file begins, so that other content in its place is noticed. Raises SourceError."""
+        if self.is_unmet:
+            self._head = self.content.read_at(0, HEAD_BYTES)
+
     def is_overwritten(self) -> bool:
         """Whether the bytes that were read stand no longer in the file. Raises SourceError."""
         return not self.content.is_compressed and not self.is_read_from(self.content)
@@ -221,7 +231,7 @@ class GenerationReader:
         self._read_offset += len(block)
         self._tail = window[-TAIL_BYTES:]
         self._recent = (self._recent + block)[-_RECENT_BYTES:]
-        if len(self._head) < HEAD_BYTES and window_start <= len(self._head):
+        if window_start <= len(self._head) < min(HEAD_BYTES, self._read_offset):
             self._head += window[len(self._head) - window_start :][: HEAD_BYTES - len(self._head)]
         moved = self._lines.offset - before
         if not moved:

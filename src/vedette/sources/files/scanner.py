@@ -131,8 +131,8 @@ class FileScanner:
             looked = {id(each): each for each in map(self._lineage_of_change, changed) if each}.values()
         for lineage in looked:
             self._look(lineage)
-        self._is_first_pass = False
         self._read_rounds()
+        self._is_first_pass = False
         for lineage in looked:
             self._tend(lineage)
         batches, self._out = self._out, []
@@ -258,19 +258,26 @@ class FileScanner:
     def _resolve(self, lineage: Lineage) -> None:
         """Find out which of a lineage's files is which generation, on a picture that did not change meanwhile."""
         has_history = bool(lineage.readers or lineage.cut_off or self._positions_of(lineage))
-        for tries_left in reversed(range(_RESOLVE_TRIES)):
+        for _ in range(_RESOLVE_TRIES):
+            self._meet(lineage)
             self._set_overwritten_aside(lineage)
             candidates = lineage.candidates(with_siblings=has_history)
-            recogniser = Recogniser(candidates, is_settling=self._is_settling)
+            recogniser = Recogniser(candidates, is_settling=self._is_settling, is_fresh=self._is_fresh)
             try:
                 self._recognise(lineage, recogniser)
                 again = lineage.candidates(with_siblings=has_history)
                 is_still = [each.place for each in again] == [each.place for each in candidates]
-                if (is_still and not self._set_overwritten_aside(lineage)) or not tries_left:
+                if is_still and not self._set_overwritten_aside(lineage):
                     self._adopt(lineage, recogniser, has_history=has_history)
                     return
             finally:
                 recogniser.close()
+        lineage.is_dirty, lineage.retry_at = True, 0.0  # files change names faster than they can be looked at
+
+    def _meet(self, lineage: Lineage) -> None:
+        for reader in lineage.readers:
+            with suppress(SourceError):
+                reader.meet()
 
     def _set_overwritten_aside(self, lineage: Lineage) -> bool:
         """Close the readers whose bytes are gone; whether there were any."""
@@ -333,6 +340,9 @@ class FileScanner:
 
     def _is_settling(self, facts: FileFacts) -> bool:
         return self._clock.now().timestamp() - facts.modified_ns / 1e9 < max(self._grace, 1.0)
+
+    def _is_fresh(self, facts: FileFacts) -> bool:
+        return self._clock.now().timestamp() - facts.modified_ns / 1e9 < _RETRY_SECONDS
 
     def _adopt(self, lineage: Lineage, recogniser: Recogniser, *, has_history: bool) -> None:
         result, candidates = recogniser.result, recogniser.candidates
@@ -448,6 +458,10 @@ class FileScanner:
         for reader in list(lineage.readers):
             before = reader.read_offset
             try:
+                if reader.is_unmet and not self._meet_first(lineage, reader):
+                    continue
+                if reader not in lineage.readers:
+                    return 0
                 batch = reader.read()
                 if reader.is_at_end:
                     damage_of(reader.content)
@@ -466,6 +480,18 @@ class FileScanner:
             if reader.read_offset > before:
                 return reader.read_offset - before
         return None
+
+    def _meet_first(self, lineage: Lineage, reader: GenerationReader) -> bool:
+        """Before the first byte of a file is read: look for what was copied away from it since it was opened. Whether
+        there is something to read."""
+        if not reader.content.facts().size:
+            reader.is_at_end = True
+            return False
+        if self._is_first_pass:
+            reader.meet()
+        else:
+            self._resolve(lineage)
+        return not reader.is_unmet
 
     def _cut_off(self, lineage: Lineage, reader: GenerationReader) -> None:
         self._drop(lineage, reader)
