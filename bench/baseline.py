@@ -17,6 +17,16 @@ BLOCK_BYTES = 16 * 2**20
 HEADER = r"^(?P<stamp>\w{3} [ \d]\d \d\d:\d\d:\d\d) (?P<host>\S+) (?P<process>[^\s\[:]+)(?:\[(?P<pid>\d+)\])?: ?(?P<message>.*)$"
 
 
+class _ArrowStream:
+    """A frame as the database reads it without pyarrow."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
 def load(log: Path, database: Path) -> int:
     """Lines loaded."""
     connection = duckdb.connect(str(database), config={"threads": 2, "memory_limit": "256MB"})
@@ -42,7 +52,9 @@ def load(log: Path, database: Path) -> int:
                 .with_row_index("number", offset=lines)
             )
             lines += frame.height
-            connection.execute("insert into lines select * from frame")
+            rows = _ArrowStream(frame)
+            connection.execute("insert into lines select * from rows")
+            del rows
     connection.execute("checkpoint")
     connection.close()
     return lines
