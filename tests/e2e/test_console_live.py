@@ -150,6 +150,9 @@ def test_a_linked_event_opens_though_the_table_does_not_hold_it(browser: Browser
     with console(browser) as opened:
         opened.open(server.address, f"/live?q=user.name:nobody&event={event_id}")
         expect(opened.detail.get_by_test_id("raw")).to_contain_text("Failed password for dave")
+        opened.open(server.address, f"/live?event={event_id}")
+        expect(opened.rows).to_have_count(3)
+        expect(opened.rows.first).to_have_attribute("aria-selected", "true")
 
 
 def test_a_finding_arrives_with_its_evidence_arithmetic_and_advice(

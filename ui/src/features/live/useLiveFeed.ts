@@ -33,7 +33,7 @@ export function useLiveFeed(query: string, isPaused: boolean): LiveFeed {
     { stream: "events", query, backlog: BACKLOG },
     {
       onRows: (rows, isHistory) => {
-        feed.push(rows);
+        feed.push(rows, isHistory);
         if (!isHistory) meter.add(severities(rows), Date.now());
       },
       onGap: (gap) =>

@@ -67,6 +67,16 @@ describe("EventFeed", () => {
     expect(frame().items).toHaveLength(1);
   });
 
+  it("shows what a view opens with even while it is held", () => {
+    const { feed, frame } = feedWithFrames();
+    feed.hold("selection");
+    feed.push(rows(1, 3), true);
+    feed.push(rows(4, 5));
+    feed.push(rows(6, 6), true);
+    expect(frame()).toMatchObject({ waiting: 3 });
+    expect(keys(feed)).toEqual(["e1", "e2", "e3"]);
+  });
+
   it("is bounded while held, and says how many rows it no longer has", () => {
     const { feed, frame } = feedWithFrames(100);
     feed.push(rows(1, 10));

@@ -36,6 +36,7 @@ export class EventFeed {
   #received = 0;
   #isScheduled = false;
   #hasNewView = false;
+  #hasNews = false;
   #snapshot: FeedSnapshot = { items: [], waiting: 0, isHeld: false, received: 0 };
 
   constructor(capacity = 20_000, schedule: Schedule = (run) => requestAnimationFrame(run)) {
@@ -43,10 +44,16 @@ export class EventFeed {
     this.#schedule = schedule;
   }
 
-  push(rows: readonly EventRow[]): void {
+  /** `isHistory`: what the view opens with; it is shown even while held, as long as nothing new has come. */
+  push(rows: readonly EventRow[], isHistory = false): void {
     this.#received += rows.length;
-    if (this.#holds.size > 0) this.#waitingCount += rows.length;
-    this.#add(rows.map((row) => ({ kind: "event", key: row["event.id"], row })));
+    this.#hasNews ||= !isHistory;
+    const mustWait = this.#holds.size > 0 && this.#hasNews;
+    if (mustWait) this.#waitingCount += rows.length;
+    this.#add(
+      rows.map((row) => ({ kind: "event", key: row["event.id"], row })),
+      mustWait,
+    );
   }
 
   /** Put a marker at the newest end, or replace the one with its key. */
@@ -59,7 +66,7 @@ export class EventFeed {
         return this.#touch();
       }
     }
-    this.#add([marker]);
+    this.#add([marker], this.#holds.size > 0);
   }
 
   /** Keep the view still for `reason`; rows wait until every reason is released. */
@@ -76,15 +83,6 @@ export class EventFeed {
     this.#touch();
   }
 
-  clear(): void {
-    this.#shown = [];
-    this.#waiting = [];
-    this.#waitingCount = 0;
-    this.#waitingDropped = 0;
-    this.#hasNewView = true;
-    this.#touch();
-  }
-
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -92,16 +90,15 @@ export class EventFeed {
 
   readonly snapshot = (): FeedSnapshot => this.#snapshot;
 
-  #add(items: FeedItem[]): void {
-    const isHeld = this.#holds.size > 0;
-    const list = isHeld ? this.#waiting : this.#shown;
+  #add(items: FeedItem[], mustWait: boolean): void {
+    const list = mustWait ? this.#waiting : this.#shown;
     for (const item of items) list.push(item);
     // Trimmed in large steps: removing from the front of an array moves all the rest.
     if (list.length > this.#capacity * 1.25) {
       const dropped = list.splice(0, list.length - this.#capacity);
-      if (isHeld) this.#waitingDropped += dropped.filter((item) => item.kind === "event").length;
+      if (mustWait) this.#waitingDropped += dropped.filter((item) => item.kind === "event").length;
     }
-    if (!isHeld) this.#hasNewView = true;
+    if (!mustWait) this.#hasNewView = true;
     this.#touch();
   }
 
