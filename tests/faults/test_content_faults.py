@@ -13,6 +13,8 @@ from support.faults import assert_payloads
 from support.process import Server, stored_events
 from support.world import World
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 
 

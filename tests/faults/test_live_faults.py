@@ -8,11 +8,14 @@ import random
 import socket
 from typing import Any
 
+import pytest
 from websockets.sync.client import connect
 
 from support.process import Server
 from support.world import World
 from support.writer import load
+
+pytestmark = pytest.mark.slow
 
 CUTS = int(os.environ.get("VEDETTE_FAULT_CUTS", "60"))
 

@@ -11,6 +11,8 @@ from support.process import Server
 from support.world import World
 from support.writer import load
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 def test_sigterm_under_load_drains_and_ends_well(world: World, times: int, thoroughness: int) -> None:

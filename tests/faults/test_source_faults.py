@@ -10,6 +10,8 @@ import pytest
 from support.process import Server, wait_until
 from support.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def _without_privilege() -> list[str]:
     """For root, permissions count only without these capabilities."""

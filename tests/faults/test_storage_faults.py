@@ -16,6 +16,8 @@ from support.faults import assert_exactly_once
 from support.process import Process, Server, run, stored_events, wait_until
 from support.world import World
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 
 
