@@ -15,8 +15,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds_of(interval: timedelta) -> int:
-    """The width of a bucket, at least a microsecond."""
-    return max(1, interval // timedelta(microseconds=1))
+    """The width of a bucket: at least a microsecond, at most a thousand years."""
+    return min(max(1, interval // timedelta(microseconds=1)), 31_556_952_000_000_000)
 
 
 def banded(counts: Sequence[tuple[Any, ...]], width: int) -> list[Row]:

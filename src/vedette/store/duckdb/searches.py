@@ -19,8 +19,8 @@ from vedette.store.duckdb.frames import EVENT_SELECT, events_of, read_frame
 from vedette.store.results import banded, microseconds_of, shown
 from vedette.store.sql import condition, value_of
 
-_BUCKET: Final = """(epoch_us("@timestamp") - (epoch_us("@timestamp") % ? + ?) % ?) // ?"""
-"""The number of the bucket a time lies in, rounded down also before 1970; `//` alone rounds towards zero."""
+_YEAR_ONE: Final = -62_135_596_800_000_000
+"""The earliest time there is, in microseconds from 1970."""
 
 
 def search(
@@ -79,9 +79,12 @@ def histogram(connection: duckdb.DuckDBPyConnection, query: Query, interval: tim
     """Counts by time and severity band."""
     where = condition(query, with_long_texts=long_texts.are_present(connection))
     width = microseconds_of(interval)
-    sql = f"""SELECT {_BUCKET} AS bucket, "event.severity", count(*) FROM events
+    shift = -_YEAR_ONE // width + 1
+    sql = f"""SELECT (epoch_us("@timestamp") + ?) // ? AS bucket, "event.severity", count(*) FROM events
         WHERE {where.text} GROUP BY 1, 2"""  # noqa: S608
-    return banded(connection.execute(sql, [width] * 4 + [*where.parameters]).fetchall(), width)
+    counts = connection.execute(sql, [shift * width, width, *where.parameters]).fetchall()
+    # `//` rounds towards zero: shifted by whole buckets there is nothing below it, and no second operation per row.
+    return banded([(bucket - shift, severity, amount) for bucket, severity, amount in counts], width)
 
 
 def top(connection: duckdb.DuckDBPyConnection, query: Query, field: Field, limit: int) -> list[Row]:
