@@ -45,6 +45,7 @@ SYSLOG_LEVELS: Final = ("emergency", "alert", "critical", "error", "warning", "n
 """By the severity number of RFC 5424, 0 to 7."""
 
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_FEW_ROWS: Final = 2_000
 _IPV4: Final = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
 
 
@@ -126,23 +127,34 @@ def fields_object(members: Mapping[str, pl.Series]) -> pl.Series:
 
     Members stand in alphabetical order, so that a row does not depend on its neighbours.
     """
-    names = sorted(members)
-    frame = pl.DataFrame({f"{index}": members[name] for index, name in enumerate(names)})
-    encoded = [
-        pl.concat_str(pl.lit(json.dumps(name, ensure_ascii=False) + ":"), _json_text(f"{index}"))
-        for index, name in enumerate(names)
-    ]
-    inner = encoded[0] if len(encoded) == 1 else pl.concat_str(encoded, separator=",", ignore_nulls=True)
+    frame = pl.DataFrame({name: members[name] for name in sorted(members)})
+    encode = _encoded_at_once if frame.height <= _FEW_ROWS else _encoded_by_member
     is_empty = pl.all_horizontal(pl.all().is_null())
-    return frame.select(
-        pl.when(~is_empty).then(pl.concat_str(pl.lit("{"), inner, pl.lit("}"))).alias("fields")
-    ).to_series()
+    return frame.select(pl.when(~is_empty).then(encode(frame.columns)).alias("fields")).to_series()
 
 
-def _json_text(name: str) -> pl.Expr:
-    """The JSON string of a column's texts, null where the text is."""
-    one = pl.struct(pl.col(name).alias("v")).struct.json_encode()
-    return pl.when(pl.col(name).is_not_null()).then(one.str.slice(5).str.strip_suffix("}"))
+def _encoded_at_once(names: Sequence[str]) -> pl.Expr:
+    """Few expressions: encode with the nulls, then take them out. A key never stands inside a value unescaped."""
+    keys = "|".join(escaped(json.dumps(name, ensure_ascii=False)) for name in names)
+    whole = pl.struct(names).struct.json_encode()
+    return whole.str.replace_all(f"(?:{keys}):null,?", "").str.replace(r",\}$", "}")
+
+
+def _encoded_by_member(names: Sequence[str]) -> pl.Expr:
+    """Little work a row: encode only what is there."""
+    members = [
+        pl.when(pl.col(name).is_not_null()).then(
+            pl.lit(json.dumps(name, ensure_ascii=False) + ":")
+            + pl.struct(pl.col(name).alias("v")).struct.json_encode().str.slice(5).str.strip_suffix("}")
+        )
+        for name in names
+    ]
+    return pl.concat_str(pl.lit("{"), pl.concat_str(members, separator=",", ignore_nulls=True), pl.lit("}"))
+
+
+def escaped(literal: str) -> str:
+    """A regular expression for this very text."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else f"\\x{{{ord(letter):x}}}" for letter in literal)
 
 
 def merged_objects(first: pl.Expr, second: pl.Expr) -> pl.Expr:

@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.columns import typed_columns
+from vedette.formats.columns import escaped, typed_columns
 from vedette.formats.definition import SETTABLE, FormatFile, MessagePattern
 from vedette.model.events import EVENT_SCHEMA
 
@@ -117,7 +117,7 @@ class _ProgramPatterns:
 
     def __init__(self, patterns: Sequence[_Pattern]) -> None:
         starts = sorted({start for one in patterns for start in one.starts}, key=lambda text: (-len(text), text))
-        self._beginning = f"^({'|'.join(map(_escaped, starts))})" if starts else None
+        self._beginning = f"^({'|'.join(map(escaped, starts))})" if starts else None
         self._candidates = {
             start: tuple(one for one in patterns if any(start.startswith(begin) for begin in one.starts))
             for start in starts
@@ -149,10 +149,6 @@ class _ProgramPatterns:
             if not some.is_empty():
                 left.append(some)
         return pl.concat(left) if left else rows.clear()
-
-
-def _escaped(literal: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isalnum() else f"\\x{{{ord(letter):x}}}" for letter in literal)
 
 
 def plain_name(program: str) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.codecs.line import LineFormat
-from vedette.formats.columns import fields_object, typed_columns
 from vedette.formats.contract import ParseContext
+from vedette.formats.definition import FIELD_PREFIX
 
 _KEY: Final = r"[A-Za-z_@][\w.@/:-]*"
 _VALUE: Final = r'(?:"(?:[^"\\]|\\.)*"|[^\s"]*)'
@@ -37,17 +37,10 @@ class LogfmtFormat(LineFormat):
                 used.update(present)
                 texts = [values[key].alias(str(index)) for index, key in enumerate(present)]
                 columns[column] = pl.DataFrame(texts).select(pl.coalesce(pl.all()).alias(column)).to_series()
-        columns.update({f"fields.{key}": texts for key, texts in values.items() if key not in used})
+        columns.update({f"{FIELD_PREFIX}{key}": texts for key, texts in values.items() if key not in used})
         message = columns.get("message")
         columns["message"] = lines if message is None else message.zip_with(message.is_not_null(), lines)
         return pl.DataFrame(columns)
-
-    def typed(self, parts: pl.DataFrame) -> pl.DataFrame:
-        fields = {name: parts[name] for name in parts.columns if name.startswith("fields.")}
-        known = typed_columns(parts.drop(fields), absent=self.definition.absent, levels=self.definition.levels)
-        if not fields:
-            return known
-        return known.with_columns(fields_object({name.removeprefix("fields."): one for name, one in fields.items()}))
 
 
 def _values_by_key(lines: pl.Series) -> dict[str, pl.Series]:

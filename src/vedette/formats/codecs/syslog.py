@@ -117,11 +117,13 @@ def _host_tag_message(rest: pl.Series) -> pl.DataFrame:
     is_plain = rest.str.contains(_FAST_REST)
     text = pl.col("rest")
     space, colon = text.str.find(" ", literal=True), text.str.find(": ", literal=True)
-    split = rest.to_frame("rest").select(
-        text.str.head(space).alias("host.name"),
-        *_name_and_pid(text.str.head(colon).str.slice(space + 1)),
-        text.str.slice(colon + 2).alias("message"),
+    places = rest.to_frame("rest").with_columns(space=space, colon=colon)
+    tagged = places.select(
+        text.str.head("space").alias("host.name"),
+        text.str.head("colon").str.slice(pl.col("space") + 1).alias("tag"),
+        text.str.slice(pl.col("colon") + 2).alias("message"),
     )
+    split = tagged.select("host.name", *_name_and_pid(pl.col("tag")), "message")
     if is_plain.all():
         return split
     slow = rest.filter(~is_plain)

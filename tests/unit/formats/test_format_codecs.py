@@ -1,0 +1,143 @@
+"""JSON lines and logfmt whose keys nobody has announced; syslog in its odder forms."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+
+from support.entries import READ_AT, batch_of
+from vedette.formats import FormatEngine, load_library
+from vedette.formats.contract import Format, ParseContext
+
+LIBRARY = load_library()
+
+
+def decode(lines: list[str]) -> pl.DataFrame:
+    return FormatEngine(LIBRARY).decode([batch_of(lines)])
+
+
+def columns_of(line: str) -> dict[str, Any]:
+    return decode([line]).row(0, named=True)
+
+
+@pytest.mark.parametrize("name", [one.name for one in (*LIBRARY.line_formats, LIBRARY.plain)])
+def test_every_line_format_keeps_the_contract_on_foreign_lines(name: str) -> None:
+    one: Format | None = LIBRARY.line_format(name)
+    assert one is not None
+    lines = pl.Series(["", "\0", "{", "<34>1 ", "[", "Nov 23 22:04:17", "a=b c", "é" * 1_000])
+    parsed = one.parse(lines, ParseContext(READ_AT))
+    assert parsed.height == lines.len()
+    assert parsed["parse.status"].null_count() == 0
+    assert parsed["message"].null_count() == 0
+    assert 0 <= one.fits(lines.to_list()).confidence <= 1
+
+
+def test_objects_that_share_no_schema_are_decoded_one_by_one() -> None:
+    events = decode(
+        [
+            '{"msg":"one","user":{"name":"anna"},"level":"info"}',
+            '{"msg":"two","user":"bob","level":30}',
+            '{"msg":["three"],"user":["carl"],"level":true}',
+        ]
+    )
+    assert events["message"].to_list() == ["one", "two", '{"msg":["three"],"user":["carl"],"level":true}']
+    assert events["user.name"].to_list() == ["anna", "bob", None]
+    assert events["log.level"].to_list() == ["info", "info", None]
+
+
+def test_object_with_very_many_keys_is_decoded() -> None:
+    line = json.dumps({"msg": "many", **{f"key{number}": number for number in range(1_000)}})
+    event = columns_of(line)
+    assert event["message"] == "many"
+    assert json.loads(event["fields"])["key999"] == 999
+
+
+def test_object_is_kept_whole_in_fields() -> None:
+    line = '{"msg":"x","a":{"b":[1,{"c":null}]},"big":12345678901234567890,"f":1.10}'
+    assert columns_of(line)["fields"] == line
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a":1', '{"a":1} trailing', '{"a":1}{"b":2}', "{}{", '{"a":NaN}', '{"a":01}', "[1]", '"text"']
+)
+def test_broken_object_is_no_json_line(line: str) -> None:
+    assert columns_of(line)["log.format"] == "plain"
+
+
+def test_empty_object_is_its_own_message() -> None:
+    assert columns_of("{}")["message"] == "{}"
+
+
+def test_numbers_stand_for_levels_as_loggers_write_them() -> None:
+    events = decode([f'{{"level":{level},"msg":"x"}}' for level in (10, 30, 50, 60, 3, 6)])
+    assert events["log.level"].to_list() == ["trace", "info", "error", "critical", "error", "info"]
+
+
+def test_logfmt_values_may_be_quoted_empty_or_missing() -> None:
+    event = columns_of(r'level=error msg="two \"words\"" empty= flag user="" path="/a b" n=1 n=2')
+    assert event["message"] == 'two "words"'
+    assert event["user.name"] is None
+    assert event["url.original"] == "/a b"
+    assert json.loads(event["fields"]) == {"n": "1"}
+
+
+def test_priority_gives_the_level() -> None:
+    events = decode([f"<{pri}>Nov 23 22:04:17 web1 app[1]: x" for pri in (0, 11, 38, 191)])
+    assert events["log.level"].to_list() == ["emergency", "error", "info", "debug"]
+    assert events["event.severity"].to_list() == [6, 4, 1, 1]
+
+
+def test_same_message_means_the_same_in_every_syslog() -> None:
+    message = "Failed password for root from 203.0.113.9 port 4711 ssh2"
+    events = decode(
+        [
+            f"Nov 23 22:04:17 web1 sshd[2412]: {message}",
+            f"2026-11-23T22:04:17.123456+00:00 web1 sshd-session[2412]: {message}",
+            f"<38>1 2026-11-23T22:04:17.1Z web1 sshd 2412 - - {message}",
+            f"web1 sshd[2412]: {message}",
+        ]
+    )
+    assert events["log.format"].str.split("/").list.last().to_list() == ["sshd"] * 4
+    assert events["source.ip"].to_list() == ["203.0.113.9"] * 4
+    assert events["process.pid"].to_list() == [2412] * 4
+    assert events["message"].to_list() == [message] * 4
+
+
+@pytest.mark.parametrize(
+    ("written", "ip"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("203.000.113.9", None),
+        ("256.1.1.1", None),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("host.example.net", None),
+        ("1.2.3", None),
+    ],
+)
+def test_source_ip_is_an_address_in_canonical_text_or_null(written: str, ip: str | None) -> None:
+    event = columns_of(f"Nov 23 22:04:17 web1 sshd[1]: Invalid user bob from {written} port 22")
+    assert (event["source.address"], event["source.ip"]) == (written, ip)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-23 22:04:17,123 WARN [pool-1] shop.cart - low",
+        "2026-11-23 22:04:17.123 [pool-1] WARN shop.cart - low",
+        "2026-11-23T22:04:17.123Z WARN shop.cart: low",
+        "[2026-11-23 22:04:17,123] [WARN] shop.cart - low",
+        "2026-11-23 22:04:17,123 - shop.cart - WARN - low",
+        "2026-11-23 22:04:17,123 77 WARN shop.cart: low",
+        "23/11/2026 22:04:17.123 WARN shop.cart: low",
+    ],
+)
+def test_generic_line_gives_time_level_logger_and_message(line: str) -> None:
+    event = columns_of(line)
+    assert (event["log.format"], event["log.level"], event["process.name"]) == ("generic", "warning", "shop.cart")
+    assert event["message"] == "low"
+    assert event["@timestamp"].isoformat() == "2026-11-23T22:04:17.123000+00:00"
