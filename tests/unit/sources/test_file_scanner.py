@@ -469,6 +469,22 @@ def test_many_rotations_between_two_looks_lose_nothing(following: Following, app
     ]
 
 
+def test_only_changes_that_may_concern_a_source_wake_it(following: Following, app: Path) -> None:
+    append(app, "one\n")
+    following.begin(app)
+    following.read()
+    assert following.scanner is not None
+    concerns = following.scanner.prefixes
+    assert str(app).startswith(concerns)
+    assert f"{app}.1".startswith(concerns)
+    assert str(app.with_name("app-2026-01-04.log")).startswith(concerns)
+    assert not str(app.with_name("other.log")).startswith(concerns)
+    following.begin(app.parent)
+    following.read()
+    assert following.scanner is not None
+    assert str(app.with_name("other.log")).startswith(following.scanner.prefixes)
+
+
 class StaleContent:
     """A handle whose file is gone from the server, as NFS has it."""
 

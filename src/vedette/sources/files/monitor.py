@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -82,12 +83,10 @@ class LogFileMonitor:
                 if changed is None:
                     changes.take()
                     due = now + self._poll
-                step = await _in_thread(lambda: self._step(scanner, changed))  # noqa: B023  # awaited at once
+                look = partial(self._look, scanner, changes, None if is_polling else watches, changed)
+                step = await _in_thread(look)
                 for batch in step.batches:
                     yield batch
-                if changed is None and not is_polling:
-                    for note in await _in_thread(lambda: self._watch(scanner, watches)):
-                        yield note
                 if not step.is_busy:
                     await changes.wait(max(0.0, due - self._clock.monotonic()))
         finally:
@@ -99,14 +98,20 @@ class LogFileMonitor:
             return self._config.use_polling
         return not tells_of_changes(path for path in self._config.paths)
 
-    def _step(self, scanner: FileScanner, changed: set[str] | None) -> Step:
+    def _look(
+        self, scanner: FileScanner, changes: _Changes, watches: _Watches | None, changed: set[str] | None
+    ) -> Step:
+        """One step, and after a look at everything: status, health, and the watches of the folders of now."""
         step = scanner.step(changed)
         if changed is None or step.batches:
             self._files = scanner.files()
-        if changed is None:
-            self._problems = scanner.problems
-            self._update_health()
-        return step
+        if changed is not None:
+            return step
+        changes.prefixes = scanner.prefixes
+        notes = [] if watches is None else self._watch(scanner, watches)
+        self._problems = scanner.problems
+        self._update_health()
+        return Step([*step.batches, *notes], step.is_busy)
 
     def _watch(self, scanner: FileScanner, watches: _Watches) -> list[EntryBatch]:
         """Watch the folders of now; a batch with a note when a watch is refused for the first time."""
@@ -129,7 +134,10 @@ class LogFileMonitor:
 
 
 class _Changes:
-    """Paths that changed, collected from the watcher's thread for the event loop."""
+    """Paths that changed, collected from the watcher's thread for the event loop.
+
+    A folder is often shared with other sources: only what begins with one of `prefixes` wakes this one.
+    """
 
     _MOST: Final = 10_000
 
@@ -140,8 +148,11 @@ class _Changes:
         self._paths: set[str] = set()
         self._is_over_full = False
         self._looked_at = 0.0
+        self.prefixes: tuple[str, ...] = ()
 
     def told(self, path: str) -> None:
+        if not path.startswith(self.prefixes):
+            return
         with self._lock:
             is_first = not self._paths
             if len(self._paths) < self._MOST:

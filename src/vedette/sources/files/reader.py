@@ -230,7 +230,8 @@ class GenerationReader:
         window_start = self._read_offset - len(self._tail)
         self._read_offset += len(block)
         self._tail = window[-TAIL_BYTES:]
-        self._recent = (self._recent + block)[-_RECENT_BYTES:]
+        is_enough = len(block) >= _RECENT_BYTES
+        self._recent = block[-_RECENT_BYTES:] if is_enough else (self._recent + block)[-_RECENT_BYTES:]
         if window_start <= len(self._head) < min(HEAD_BYTES, self._read_offset):
             self._head += window[len(self._head) - window_start :][: HEAD_BYTES - len(self._head)]
         moved = self._lines.offset - before

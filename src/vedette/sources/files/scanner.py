@@ -9,6 +9,7 @@ from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import PurePath
 from typing import Final
 
 import structlog
@@ -115,6 +116,14 @@ class FileScanner:
         """Folders that hold the files, for watching."""
         real = {os.path.dirname(os.path.realpath(path)) for path in self._by_path if os.path.islink(path)}
         return list(dict.fromkeys((*self._expansion.folders, *sorted(real))))
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What the path of a change begins with when it may concern this source."""
+        if not all(path in self._expansion.named for path in self._config.paths):
+            places = {place for folder in self.folders for place in (folder, os.path.realpath(folder))}
+            return tuple(place.rstrip("/") + "/" for place in places)
+        return tuple({os.path.join(os.path.dirname(path), PurePath(path).stem) for path in self._by_path})
 
     @property
     def problems(self) -> list[str]:
