@@ -25,7 +25,7 @@ class StoreSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    memory_limit_bytes: int = Field(256 * MIB, ge=64 * MIB, description="Memory the database may take")
+    memory_limit_bytes: int = Field(192 * MIB, ge=64 * MIB, description="Memory the database may take")
     threads: int = Field(2, ge=1, le=64, description="Threads of the database")
     retention_age: timedelta | None = Field(
         timedelta(days=90), description="Events older than this are deleted; null keeps all"

@@ -27,7 +27,6 @@ def test_row_has_its_id_and_leaves_nulls_out() -> None:
     assert rows_of(frame) == [
         {
             "event.id": "0000000000000001-10",
-            "vedette.generation": 1,
             "log.offset": 16,
             "message": "hello",
             "event.severity": 3,

@@ -109,10 +109,10 @@ def get(connection: duckdb.DuckDBPyConnection, identifier: str) -> Row | None:
 
 def context(connection: duckdb.DuckDBPyConnection, identifier: str, before: int, after: int) -> list[Row]:
     """The event between its neighbours in the file."""
-    event = get(connection, identifier)
-    if event is None:
+    event, place = get(connection, identifier), place_of(identifier)
+    if event is None or place is None:
         return []
-    generation, offset = event["vedette.generation"], event["log.offset"]
+    generation, offset = place
     frames = [
         _neighbours(connection, generation, offset, sign, limit)
         for sign, limit in (("<", before), (">", after))
