@@ -26,7 +26,12 @@ class EventColumn:
 
 
 EVENT_COLUMNS: Final[tuple[EventColumn, ...]] = (
-    EventColumn("@timestamp", TIME, "When it happened; the arrival time where the record has no usable stamp", ("time", "timestamp")),
+    EventColumn(
+        "@timestamp",
+        TIME,
+        "When it happened; the arrival time where the record has no usable stamp",
+        ("time", "timestamp"),
+    ),
     EventColumn("event.ingested", TIME, "When Vedette read it", ("ingested",)),
     EventColumn("event.original", pl.String(), "The raw record, lossless", ("original", "raw")),
     EventColumn("message", pl.String(), "The human part of the record", ("msg",)),
@@ -34,11 +39,26 @@ EVENT_COLUMNS: Final[tuple[EventColumn, ...]] = (
     EventColumn("vedette.generation", pl.Int64(), "Which life of the file; with log.offset it is the event's id"),
     EventColumn("log.offset", pl.Int64(), "Byte offset of the record in its file", ("offset",)),
     EventColumn("log.length", pl.Int64(), "Bytes the record takes in its file, line end included"),
-    EventColumn("log.format", pl.String(), "Format it was parsed with, outer and inner: `syslog-rfc3164/sshd`", ("format",)),
-    EventColumn("log.level", pl.String(), "emergency, alert, critical, error, warning, notice, info, debug, trace", ("level",)),
+    EventColumn(
+        "log.format",
+        pl.String(),
+        "Format it was parsed with, outer and inner: `syslog-rfc3164/sshd`",
+        ("format",),
+    ),
+    EventColumn(
+        "log.level",
+        pl.String(),
+        "emergency, alert, critical, error, warning, notice, info, debug, trace",
+        ("level",),
+    ),
     EventColumn("log.file.path", pl.String(), "File it was read from", ("path", "file")),
     EventColumn("host.name", pl.String(), "Host that wrote it", ("host",)),
-    EventColumn("process.name", pl.String(), "Program that wrote it, or its logger or component", ("process", "program")),
+    EventColumn(
+        "process.name",
+        pl.String(),
+        "Program that wrote it, or its logger or component",
+        ("process", "program"),
+    ),
     EventColumn("process.pid", pl.Int64(), "Process id", ("pid",)),
     EventColumn("user.name", pl.String(), "User it speaks of", ("user",)),
     EventColumn("source.ip", pl.String(), "Address of the peer, in canonical text", ("ip", "src_ip"), is_ip=True),
@@ -58,15 +78,18 @@ EVENT_COLUMNS: Final[tuple[EventColumn, ...]] = (
     EventColumn("process.command_line", pl.String(), "Command line", ("command_line", "command", "cmd")),
     EventColumn("template.id", pl.String(), "Template of its message", ("template",)),
     EventColumn("parse.status", pl.String(), "parsed, partial or unparsed", ("parse",)),
-    EventColumn("vedette.marks", pl.String(), "Space-separated words on what was unusual: cut, escaped, unfinished, time-missing, time-wrong", ("marks",)),
+    EventColumn(
+        "vedette.marks",
+        pl.String(),
+        "Space-separated words on what was unusual: cut, escaped, unfinished, time-missing, time-wrong",
+        ("marks",),
+    ),
     EventColumn("fields", pl.String(), "Everything else, as a JSON object"),
 )
 
 EVENT_SCHEMA: Final = pl.Schema({column.name: column.dtype for column in EVENT_COLUMNS})
 
-COLUMN_BY_NAME: Final = {
-    name: column for column in EVENT_COLUMNS for name in (column.name, *column.aliases)
-}
+COLUMN_BY_NAME: Final = {name: column for column in EVENT_COLUMNS for name in (column.name, *column.aliases)}
 """Every name and alias to its column."""
 
 CATEGORIES: Final = (
