@@ -84,6 +84,11 @@ def test_logfmt_values_may_be_quoted_empty_or_missing() -> None:
     assert json.loads(event["fields"]) == {"n": "1"}
 
 
+def test_logfmt_keeps_any_number_of_keys() -> None:
+    line = "level=info " + " ".join(f"key{number}={number}" for number in range(1_000))
+    assert json.loads(columns_of(line)["fields"]) == {f"key{number}": str(number) for number in range(1_000)}
+
+
 def test_priority_gives_the_level() -> None:
     events = decode([f"<{pri}>Nov 23 22:04:17 web1 app[1]: x" for pri in (0, 11, 38, 191)])
     assert events["log.level"].to_list() == ["emergency", "error", "info", "debug"]

@@ -8,14 +8,13 @@ import polars as pl
 
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
-from vedette.formats.definition import FIELD_PREFIX
 
 _KEY: Final = r"[A-Za-z_@][\w.@/:-]*"
 _VALUE: Final = r'(?:"(?:[^"\\]|\\.)*"|[^\s"]*)'
 _LINE: Final = rf"^\s*{_KEY}={_VALUE}(?: +{_KEY}(?:={_VALUE})?)+\s*$"
 _TELLING: Final = r"(?:^|\s)(?:time|ts|t|timestamp|level|lvl|severity|msg|message|at)="
 _PAIR: Final = rf"{_KEY}={_VALUE}"
-_MOST_KEYS: Final = 256
+_OBJECT: Final = "__object"
 
 
 class LogfmtFormat(LineFormat):
@@ -28,42 +27,51 @@ class LogfmtFormat(LineFormat):
         return (telling & lines.str.contains(_LINE)).fill_null(value=False)
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
-        values = _values_by_key(lines)
-        columns: dict[str, pl.Series] = {}
-        used: set[str] = set()
-        for column, keys in self.definition.keys.items():
-            present = [key for key in keys if key in values]
-            if present:
-                used.update(present)
-                texts = [values[key].alias(str(index)) for index, key in enumerate(present)]
-                columns[column] = pl.DataFrame(texts).select(pl.coalesce(pl.all()).alias(column)).to_series()
-        columns.update({f"{FIELD_PREFIX}{key}": texts for key, texts in values.items() if key not in used})
-        message = columns.get("message")
-        columns["message"] = lines if message is None else message.zip_with(message.is_not_null(), lines)
-        return pl.DataFrame(columns)
+        pairs = _pairs(lines)
+        rows = pl.DataFrame({"row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True), "line": lines})
+        columns_by_key = {key: column for column, keys in self.definition.keys.items() for key in keys}
+        order = {key: place for keys in self.definition.keys.values() for place, key in enumerate(keys)}
+        known = pairs.filter(pl.col("key").is_in(list(order))).with_columns(
+            column=pl.col("key").replace_strict(columns_by_key, return_dtype=pl.String),
+            place=pl.col("key").replace_strict(order, return_dtype=pl.UInt8),
+        )
+        chosen = known.sort("row", "place").unique(("row", "column"), keep="first", maintain_order=True)
+        for column in chosen["column"].unique().sort():
+            texts = chosen.filter(pl.col("column") == column).select("row", pl.col("text").alias(column))
+            rows = rows.join(texts, on="row", how="left", maintain_order="left")
+        others = pairs.join(chosen, on=("row", "key"), how="anti", maintain_order="left")
+        rows = rows.join(_objects(others), on="row", how="left", maintain_order="left")
+        message = pl.col("message").fill_null(pl.col("line")) if "message" in rows.columns else pl.col("line")
+        return rows.with_columns(message.alias("message")).drop("row", "line")
+
+    def typed(self, parts: pl.DataFrame) -> pl.DataFrame:
+        return super().typed(parts.drop(_OBJECT)).with_columns(parts[_OBJECT].alias("fields"))
 
 
-def _values_by_key(lines: pl.Series) -> dict[str, pl.Series]:
-    """One column a key, null where a line lacks it; of a repeated key the first value."""
-    row = pl.int_range(lines.len(), dtype=pl.UInt32, eager=True).alias("row")
-    pairs = (
-        pl.DataFrame([row, lines.str.extract_all(_PAIR).alias("pair")])
+def _pairs(lines: pl.Series) -> pl.DataFrame:
+    """Columns `row`, `key`, `text` of all pairs in order; of a key repeated in a line the first, none without a value."""
+    pair, row = pl.col("pair"), pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)
+    return (
+        pl.DataFrame([row.alias("row"), lines.str.extract_all(_PAIR).alias("pair")])
         .explode("pair")
         .drop_nulls()
-        .with_columns(place=pl.col("pair").str.find("=", literal=True))
-        .select("row", key=pl.col("pair").str.head("place"), text=pl.col("pair").str.slice(pl.col("place") + 1))
+        .with_columns(place=pair.str.find("=", literal=True))
+        .select("row", key=pair.str.head("place"), text=pair.str.slice(pl.col("place") + 1))
         .with_columns(
-            pl.when(pl.col("text").str.starts_with('"')).then(_unquoted(pl.col("text"))).otherwise("text").alias("text")
+            text=pl.when(pl.col("text").str.starts_with('"')).then(_unquoted(pl.col("text"))).otherwise("text")
         )
+        .filter(pl.col("text") != "")
         .unique(("row", "key"), keep="first", maintain_order=True)
     )
-    values: dict[str, pl.Series] = {}
-    for (key,), some in pairs.group_by("key", maintain_order=True):
-        if len(values) == _MOST_KEYS:
-            break
-        whole = row.to_frame().join(some.select("row", "text"), on="row", how="left", maintain_order="left")
-        values[str(key)] = whole["text"]
-    return values
+
+
+def _objects(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs of a row as a JSON object, in their order."""
+    text = pl.struct(v=pl.col("text")).struct.json_encode().str.slice(5).str.strip_suffix("}")
+    member = pl.concat_str(pl.lit('"'), "key", pl.lit('":'), text)
+    rows = pairs.select("row", member.alias("member")).group_by("row", maintain_order=True)
+    inner = rows.agg(pl.col("member").str.join(","))
+    return inner.select("row", pl.format("{}{}{}", pl.lit("{"), "member", pl.lit("}")).alias(_OBJECT))
 
 
 def _unquoted(text: pl.Expr) -> pl.Expr:
