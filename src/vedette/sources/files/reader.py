@@ -72,6 +72,7 @@ class GenerationReader:
         self._tail = content.read_at(offset - tail, tail)  # before the next byte to read
         self._boundary_tail = self._tail  # before the position
         self._recent = self._tail
+        self._is_introduced = offset > 0
         self._read_offset = offset
         if offset and not encoding:
             encoding, _ = sniff(content.read_at(0, SNIFF_BYTES), wish=settings.encoding, fallback=fallback_encoding)
@@ -236,7 +237,10 @@ class GenerationReader:
             self._head += window[len(self._head) - window_start :][: HEAD_BYTES - len(self._head)]
         moved = self._lines.offset - before
         if not moved:
-            return None
+            # The first bytes of a first line are told once, empty-handed: after a restart they identify the file.
+            is_news, self._is_introduced = not self._is_introduced and not self._lines.offset, True
+            return self._batch(lines, 0) if is_news else None
+        self._is_introduced = True
         end = self._lines.offset - window_start
         self._boundary_tail = window[max(0, end - TAIL_BYTES) : end]
         self._modified_at = datetime.fromtimestamp(facts.modified_ns / 1e9, UTC)
