@@ -57,7 +57,7 @@ class Typist(threading.Thread):
 
 @needs_strace
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(600 + 10 * (KILLS + FIRST_STARTS))
 def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     """Fault 1. Guard: events and positions become true in one transaction, flushed before it is told."""
     shares = [KILLS // WORLDS + (number < KILLS % WORLDS) for number in range(WORLDS)]
@@ -69,7 +69,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path) -> None
 
 @needs_strace
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(600 + 10 * (KILLS + FIRST_STARTS))
 def test_a_first_start_killed_anywhere_is_repeated_unaided(tmp_path: Path) -> None:
     """Fault 2. Guard: the database is made under another name and renamed when it is whole."""
     numbers = sorted({1 + round(199 * index / max(1, FIRST_STARTS - 1)) for index in range(FIRST_STARTS)})

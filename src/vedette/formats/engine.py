@@ -50,6 +50,7 @@ class _Group:
     """Batches that are parsed together."""
 
     format_name: str
+    is_wished: bool
     timezone: str | None
     reference: datetime
 
@@ -134,7 +135,7 @@ class FormatEngine:
             lines = batch.frame["text"].to_list() if batch.frame.height <= 200 else _spread(batch.frame["text"])
             choice = self._choose(batch, lines)
         minute = batch.reference_time.replace(second=0, microsecond=0)
-        return _Group(choice.format, batch.timezone, minute)
+        return _Group(choice.format, batch.format_name == choice.format, batch.timezone, minute)
 
     def _wished(self, batch: EntryBatch) -> FormatChoice | None:
         name = batch.format_name
@@ -174,17 +175,22 @@ class FormatEngine:
         """Events of batches that share format, zone and reference time, in their order."""
         entries = _joined(batches)
         context = ParseContext(group.reference, group.timezone)
-        chosen = self._library.line_format(group.format_name) or self._library.plain
-        parsed = self._parse(entries["text"], chosen, context)
-        self._watch(batches, parsed, chosen)
+        parsed = self._parse(entries["text"], self._formats_to_try(group), context)
+        self._watch(batches, parsed, self._library.line_format(group.format_name) or self._library.plain)
         parsed = _with_messages(parsed, self._library)
         return _events(entries, parsed, batches)
 
-    def _parse(self, lines: pl.Series, chosen: LineFormat, context: ParseContext) -> pl.DataFrame:
-        """Columns of the line formats; each line by the first format that explains it, the chosen one first."""
+    def _formats_to_try(self, group: _Group) -> Sequence[LineFormat]:
+        """The chosen format first, then the others; none where plain is wished, all where it was all we found."""
+        chosen = self._library.line_format(group.format_name)
+        if chosen is None or chosen is self._library.plain:
+            return () if group.is_wished else self._library.line_formats
+        return (chosen, *self._library.line_formats)
+
+    def _parse(self, lines: pl.Series, formats: Sequence[LineFormat], context: ParseContext) -> pl.DataFrame:
+        """Columns of the line formats; each line by the first format that explains it."""
         parts: list[pl.DataFrame] = []
         left = pl.DataFrame({"line": lines, _ROW: pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
-        formats = [one for one in (chosen, *self._library.line_formats) if one is not self._library.plain]
         for one in dict.fromkeys(formats):
             if left.is_empty():
                 break

@@ -155,6 +155,12 @@ def test_format_set_by_configuration_is_used(engine: FormatEngine) -> None:
     assert [(choice.format, choice.reason) for choice in engine.choices()][1] == ("generic", "set by configuration")
 
 
+def test_plain_set_by_configuration_keeps_every_line_raw(engine: FormatEngine) -> None:
+    events = engine.decode([batch_of([SSH, OBJECT, PLAIN], format_name="plain")])
+    assert formats_of(events) == ["plain"] * 3
+    assert events["message"].to_list() == [SSH, OBJECT, PLAIN]
+
+
 def test_unknown_format_set_by_configuration_is_detected_instead(engine: FormatEngine) -> None:
     assert formats_of(engine.decode([batch_of([ACCESS], format_name="no-such")])) == ["http-access"]
 
