@@ -77,30 +77,41 @@ class FollowedLog(RuleBasedStateMachine):
         end=st.sampled_from([b"\n", b"\r\n", b"\n\n"]),
     )
     def append(self, sizes: list[int], end: bytes) -> None:
+        self.log.end_copy()
         self.log.append(self.begun() + b"".join(self.line(size, end) for size in sizes))
 
     @rule(size=st.sampled_from([0, 10, 5000]), tail=st.sampled_from([b"", b"\r", b"\xc3", b"\xff\\"]))
     def append_a_part(self, size: int, tail: bytes) -> None:
+        self.log.end_copy()
         self.log.append(self.begun() + self.line(size, tail))
 
     @rule(creates=st.booleans())
     def rotate(self, creates: bool) -> None:
+        self.log.end_copy()
         self.log.rotate(creates=creates)
 
     @rule()
     def copytruncate(self) -> None:
+        self.log.end_copy()
         self.log.copytruncate()
+
+    @rule(share=st.sampled_from([0, 0.5, 1]))
+    def begin_copy(self, share: float) -> None:
+        self.log.begin_copy(share)
 
     @rule(number=st.integers(1, 3))
     def compress(self, number: int) -> None:
+        self.log.end_copy()
         self.log.compress(number)
 
     @rule(sizes=st.lists(st.sampled_from([0, 40]), min_size=1, max_size=3))
     def truncate(self, sizes: list[int]) -> None:
+        self.log.end_copy()
         self.log.regrow(self.begun() + b"".join(self.line(size, b"\n") for size in sizes))
 
     @rule()
     def truncate_and_grow_to_the_same_size(self) -> None:
+        self.log.end_copy()
         content = self.log.files.get("app.log")
         if content and len(content.data) > len(self.header) + 40:
             line = self.begun() + self.line(2 * len(content.data), b"")
@@ -108,11 +119,13 @@ class FollowedLog(RuleBasedStateMachine):
 
     @rule()
     def delete(self) -> None:
+        self.log.end_copy()
         self.log.delete()
 
     @precondition(lambda self: self.can_write_late())
     @rule(size=st.sampled_from([0, 3000]))
     def write_to_the_rotated_file(self, size: int) -> None:
+        self.log.end_copy()
         self.log.append_late(self.line(size, b"\n"))
 
     def can_write_late(self) -> bool:
@@ -149,6 +162,7 @@ class FollowedLog(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "scanner"):
             return
+        self.log.end_copy()
         if "app.log" not in self.log.files:
             self.log.append(self.line(0, b"\n"))
         self.log.append(b"\n")

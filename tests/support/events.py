@@ -70,8 +70,9 @@ def numbered_events(count: int, *, first: int = 0, generation: int = 1) -> pl.Da
 def position(source: str = "auth", generation: int = 1, *, offset: int = 0) -> Position:
     """A position in a file of the source."""
     return Position(
-        source, generation, f"/var/log/{source}.log", 7, 8, 4, "ab", offset, 3, "cd", "utf-8", START, is_finished=False
-    )
+        source, generation, f"/var/log/{source}.log", 7, 8, 4, "ab", offset, 3, "cd", "utf-8", START,
+        first_modified_ns=5, modified_ns=6,
+    )  # fmt: skip
 
 
 def finding(name: str = "f1", *, severity: int = 7, title: str = "Brute force") -> Finding:

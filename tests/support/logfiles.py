@@ -45,6 +45,7 @@ class LogFolder:
         self.live = folder / name
         self.files: dict[str, Content] = {}
         self.contents: list[Content] = []
+        self.is_copying = False
 
     def append(self, data: bytes) -> None:
         content = self.files.get(self.live.name) or self.create()
@@ -75,6 +76,25 @@ class LogFolder:
         shutil.copyfile(self.live, self.folder / copy)
         self.files[copy] = self.files[self.live.name]
         self._replace_in_place()
+
+    def begin_copy(self, share: float) -> None:
+        """The first half of a copytruncate: a copy that holds a part of the log, and perhaps nothing, so far."""
+        if self.live.name not in self.files or self.is_copying:
+            return
+        self._shift()
+        copy = f"{self.live.name}.1"
+        data = self.live.read_bytes()
+        (self.folder / copy).write_bytes(data[: int(share * len(data))])
+        self.files[copy] = self.files[self.live.name]
+        self.is_copying = True
+
+    def end_copy(self) -> None:
+        """The other half."""
+        if self.is_copying:
+            self.is_copying = False
+            with (self.folder / f"{self.live.name}.1").open("ab") as copy:
+                copy.write(self.live.read_bytes()[copy.tell() :])
+            self._replace_in_place()
 
     def truncate(self) -> None:
         if self.live.name in self.files:

@@ -16,7 +16,9 @@ class Position:
     A *generation* is one life of a file's content: it survives a rename and compression, and ends when other
     content stands behind the name. `offset` counts bytes of the (decompressed) file; everything before it is
     committed. `head_hash` covers the first `head_length` bytes (at most HEAD_BYTES), `tail_hash` the
-    `tail_length` bytes that end at `offset` (at most TAIL_BYTES); both are hexadecimal BLAKE2b-128.
+    `tail_length` bytes that end at `offset` (at most TAIL_BYTES); both are hexadecimal BLAKE2b-128. Both stamps
+    are the file system's own time of change of the file, 0 where it is not known: when the generation was first met,
+    and when it was last read.
     """
 
     source_id: str
@@ -32,3 +34,5 @@ class Position:
     encoding: str
     updated_at: datetime
     is_finished: bool = False
+    first_modified_ns: int = 0
+    modified_ns: int = 0

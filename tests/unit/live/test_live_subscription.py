@@ -382,8 +382,9 @@ async def test_every_number_is_told_once_however_it_is_read_and_cut(
             text = await subscription.next_message()
             if text is not None:
                 told.hear(json.loads(text))
-    clock.advance(2)
-    await listen(subscription, told)
+    for _ in range(2):  # rows that match, then the numbers behind them
+        clock.advance(2)
+        await listen(subscription, told)
     assert told.next_seq == live.channel(Stream.EVENTS).head
     missed = {number for gap in told.gaps for number in range(gap["first_seq"], gap["last_seq"] + 1)}
     assert told.numbers == [number for number, letter in expected.items() if letter == "a" and number not in missed]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from support.logfiles import SteppedClock, kinds_of, positions_of, texts_of
+from support.logfiles import SteppedClock, kinds_of, positions_of, texts_of, wait_for_a_new_stamp
 from vedette.model.entries import EntryBatch, EntryFlag
 from vedette.model.positions import Position
 from vedette.sources.config import LogSourceConfig, MonitoringConfig
@@ -515,3 +515,51 @@ def test_a_stale_handle_is_opened_again_and_reading_goes_on(following: Following
     assert following.read() + following.read() == ["two"]
     assert "unreadable" in following.notes
     good.close()
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_new_file_that_is_the_beginning_of_an_older_one_is_no_copy_of_it(
+    following: Following, app: Path, is_running: bool
+) -> None:
+    append(app, "the same\nother\n")
+    following.begin()
+    assert following.read() == ["the same", "other"]
+    if not is_running:
+        following.stop()
+    app.rename(f"{app}.2")
+    append(Path(f"{app}.1"), "the same\n")
+    append(app, "new\n")
+    if not is_running:
+        following.begin()
+    assert following.read() == ["the same", "new"]
+
+
+def test_an_older_file_that_is_like_the_live_one_is_no_copy_of_it(following: Following, app: Path) -> None:
+    append(app, "one\n")
+    following.begin()
+    assert following.read() == ["one"]
+    following.stop()
+    app.rename(f"{app}.2")
+    append(Path(f"{app}.1"), "the same\n")
+    wait_for_a_new_stamp(Path(f"{app}.1"))
+    append(app, "the same\n")
+    following.begin()
+    assert following.read() == ["the same", "the same"]
+
+
+def test_a_log_that_says_the_same_every_day_is_read_every_day(following: Following, app: Path) -> None:
+    append(app, "backup done\n")
+    following.begin()
+    assert following.read() == ["backup done"]
+    app.rename(f"{app}.1")
+    append(app, "x\n")
+    assert following.read(seconds=90) == ["x"]
+    assert following.read(seconds=90) == []
+    following.stop()
+    assert any(position.is_finished for position in following.stored.values())
+    app.rename(f"{app}.2")
+    Path(f"{app}.1").unlink()
+    append(Path(f"{app}.1"), "backup done\n")
+    append(app, "y\n")
+    following.begin()
+    assert following.read() == ["backup done", "y"]

@@ -25,6 +25,11 @@ class FileFacts:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_nlink)
 
     @property
+    def modified(self) -> float:
+        """Seconds since 1970."""
+        return self.modified_ns / 1e9
+
+    @property
     def place(self) -> tuple[int, int]:
         return self.device, self.inode
 

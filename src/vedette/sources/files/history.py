@@ -156,6 +156,7 @@ class FileHistory:
                     self._settings,
                     offset=position.offset,
                     encoding=position.encoding,
+                    first_modified_ns=position.first_modified_ns,
                 )
         return GenerationReader(content, path, new_generation(self._random_bits), self._settings)
 

@@ -49,6 +49,7 @@ class Lineage:
     """One live path. `readers` oldest first; a newer one is not read before the older ones are at their end.
 
     `cut_off` holds readers whose bytes stand no longer in their file, until the generation is found again or given up.
+    `awaited` are rotated files that were empty when they were new: what comes into them was not read before.
     """
 
     live: str
@@ -56,6 +57,7 @@ class Lineage:
     readers: list[GenerationReader] = field(default_factory=list)
     cut_off: dict[int, GenerationReader] = field(default_factory=dict)
     seen: dict[str, FileFacts | None] = field(default_factory=dict)
+    awaited: set[tuple[int, int]] = field(default_factory=set)
     is_dirty: bool = True
     retry_at: float = 0.0
 
@@ -109,7 +111,7 @@ class Recognition:
     """Which candidate is which known generation. Indices are those of the candidates.
 
     `open_readers` are read already; `resumed` continue behind a position; `done` hold nothing new;
-    `twins` are copies of what is being read;
+    `twins` are copies of what is being read, `empty` those among them that may become one;
     `lost` are unfinished positions found nowhere (not those that a file which cannot be read now may hold:
     `is_undecided`). `unknown` are the rest.
     """
@@ -118,6 +120,7 @@ class Recognition:
     resumed: dict[int, Position] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
     twins: set[int] = field(default_factory=set)
+    empty: set[int] = field(default_factory=set)
     lost: list[Position] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     is_undecided: bool = False
@@ -132,7 +135,7 @@ class Recognition:
         """The highest index of a candidate of which something was read, -1 for none. Where nothing was read yet, other
         content may have come and gone unseen."""
         read = [index for index, reader in self.open_readers.items() if reader.read_offset]
-        resumed = [index for index, position in self.resumed.items() if position.head_length]
+        resumed = [index for index, position in self.resumed.items() if position.offset]
         return max((*read, *resumed, *self.done), default=-1)
 
 
@@ -149,6 +152,7 @@ class Recogniser:
         self.candidates = candidates
         self.result = Recognition()
         self._contents: dict[int, Content] = {}
+        self._in_place: set[int] = set()
         self._is_settling = is_settling
         self._is_fresh = is_fresh
 
@@ -166,14 +170,23 @@ class Recogniser:
     def bind_by_place(self, positions_at: Callable[[tuple[int, int]], Sequence[Position]]) -> None:
         for index, candidate in self._unbound():
             for position in positions_at(candidate.facts.place):
+                if position.is_finished and _is_rewritten(position, candidate):
+                    continue
                 if self._is_same(position, index, is_same_place=not candidate.is_compressed):
                     self._bind(index, position)
+                    self._in_place.add(position.generation)
                     break
 
     def bind_finished(self, positions: Sequence[Position]) -> None:
-        """Copied or compressed files of finished generations, newest first: they end where reading ended."""
+        """Copied or compressed files of finished generations, newest first: they end where reading ended.
+
+        Logs that say the same every day are alike in everything but time: a plain file that was written after reading
+        ended is another generation, and one that is still in its place has no plain copy."""
         for position in reversed(positions[-_MOST_FINISHED_COMPARED:]):
-            for index, _ in self._unbound():
+            is_in_place = position.generation in self._in_place
+            for index, candidate in self._unbound():
+                if not candidate.is_compressed and (is_in_place or _is_rewritten(position, candidate)):
+                    continue
                 if self._is_same(position, index, is_same_place=False) and self._ends_at(index, position.offset):
                     self.result.done.add(index)
                     break
@@ -206,17 +219,30 @@ class Recogniser:
                 if self._ask(index, has_read):
                     self.result.done.add(index)
 
-    def set_twins_aside(self, readers: Iterable[GenerationReader]) -> None:
-        """A rotated file that is a copy of one being read is not read beside it: copytruncate makes it before it
-        truncates, and then it continues that generation."""
-        originals = [reader.content for reader in readers]
-        originals += [self.content(index) for index in self.result.resumed]
-        plain = [content for content in originals if not content.is_compressed]
+    def set_twins_aside(self, live: str, readers: Iterable[GenerationReader]) -> None:
+        """A rotated file that is a copy of one being read is not read beside it: copytruncate makes it of the live
+        file before it truncates, and then it continues that generation."""
+        live_places = {each.facts.place for each in self.candidates if each.path == live}
+        originals = [(reader.content, reader.first_modified_ns) for reader in readers]
+        originals += [(self.content(i), position.first_modified_ns) for i, position in self.result.resumed.items()]
+        for index, candidate in self._unbound():
+            if candidate.path == live and self._ask(index, _has_bytes):
+                originals.append((self.content(index), candidate.facts.modified_ns))
+        plain = [each for each in originals if not each[0].is_compressed]
         for index, candidate in self._unbound():
             if candidate.is_rotated and not candidate.facts.size and self._is_fresh(candidate.facts):
                 self.result.twins.add(index)  # perhaps a copy that is just being made
+                self.result.empty.add(index)
                 self.result.is_undecided = True
-            elif candidate.is_rotated and any(self._ask(index, partial(is_copy_of, original=each)) for each in plain):
+            elif (
+                candidate.is_rotated
+                and candidate.path != live
+                and any(
+                    _may_be_copy(candidate, original.facts(), since, is_live=original.facts().place in live_places)
+                    and self._ask(index, partial(is_copy_of, original=original))
+                    for original, since in plain
+                )
+            ):
                 self.result.twins.add(index)
 
     def content(self, index: int) -> Content:
@@ -290,3 +316,25 @@ def _is_beginning(position: Position, content: Content) -> bool:
         return False
     head = content.read_at(0, position.head_length)
     return len(head) == position.head_length and fingerprint(head) == position.head_hash
+
+
+def _has_bytes(content: Content) -> bool:
+    return content.facts().size > 0
+
+
+def _is_rewritten(position: Position, candidate: Candidate) -> bool:
+    """Whether a file that has the size which reading ended at was written since: if its bytes are the same, they are so
+    again. A log may say the same thing every day, in an inode that is free again."""
+    facts = candidate.facts
+    if candidate.is_compressed or not position.modified_ns:
+        return False
+    return facts.size == position.offset and facts.modified_ns > position.modified_ns
+
+
+def _may_be_copy(candidate: Candidate, original: FileFacts, since_ns: int, *, is_live: bool) -> bool:
+    """Whether name and times allow a rotated file to be a copy of `original`, first met with the stamp `since_ns`. What
+    is alike without that is another generation: logs may begin with, or be, the same again."""
+    if candidate.is_compressed:
+        return True
+    is_full = candidate.facts.size == original.size
+    return is_live and candidate.facts.modified_ns >= (original.modified_ns if is_full else since_ns)

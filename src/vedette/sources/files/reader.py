@@ -44,7 +44,8 @@ class GenerationReader:
     """Reads one generation. Blocks; not thread-safe; owns `content`.
 
     `offset` is 0 or the beginning of a record. Positions stand at the beginning of the first record not given out, so
-    an unfinished last line is read again after a restart.
+    an unfinished last line is read again after a restart. `first_modified_ns` is the file's time of change
+    when the generation was first met, 0 for now.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class GenerationReader:
         offset: int = 0,
         encoding: str = "",
         fallback_encoding: str = UTF8,
+        first_modified_ns: int = 0,
     ) -> None:
         self.path = path
         self.generation = generation
@@ -66,7 +68,8 @@ class GenerationReader:
         self.begun_at = self._last_read_at = settings.clock.now()
         self.place = facts.place
         self.last_size = facts.size
-        self._modified_at = datetime.fromtimestamp(facts.modified_ns / 1e9, UTC)
+        self._modified_ns = facts.modified_ns
+        self.first_modified_ns = first_modified_ns or facts.modified_ns
         self._head = content.read_at(0, min(HEAD_BYTES, offset))
         tail = min(TAIL_BYTES, offset)
         self._tail = content.read_at(offset - tail, tail)  # before the next byte to read
@@ -134,6 +137,8 @@ class GenerationReader:
             encoding=self._lines.encoding,
             updated_at=self._last_read_at,
             is_finished=is_finished,
+            first_modified_ns=self.first_modified_ns,
+            modified_ns=self._modified_ns,
         )
 
     def read(self) -> EntryBatch | None:
@@ -147,6 +152,7 @@ class GenerationReader:
             self.is_at_end = True
             return None
         block = self._next_block(facts)
+        self._modified_ns = facts.modified_ns
         self.last_size = max(facts.size, self._read_offset + len(block))
         self.is_at_end = len(block) < self._settings.block_bytes
         self._seen = facts if self.is_at_end and self._is_settled(facts) else None
@@ -154,7 +160,7 @@ class GenerationReader:
             return None
         self.grew_at = self._settings.clock.monotonic()
         self._last_read_at = self._settings.clock.now()
-        return self._batch_of(block, facts)
+        return self._batch_of(block)
 
     @property
     def is_unmet(self) -> bool:
@@ -224,7 +230,7 @@ class GenerationReader:
         age = self._settings.clock.now().timestamp() * 1e9 - facts.modified_ns
         return self.content.is_compressed or age > _SETTLED_AFTER.total_seconds() * 1e9
 
-    def _batch_of(self, block: bytes, facts: FileFacts) -> EntryBatch | None:
+    def _batch_of(self, block: bytes) -> EntryBatch | None:
         before = self._lines.offset
         lines = self._lines.feed(block)
         window = self._tail + block
@@ -243,7 +249,6 @@ class GenerationReader:
         self._is_introduced = True
         end = self._lines.offset - window_start
         self._boundary_tail = window[max(0, end - TAIL_BYTES) : end]
-        self._modified_at = datetime.fromtimestamp(facts.modified_ns / 1e9, UTC)
         return self._batch(lines, moved)
 
     def _batch(
@@ -259,7 +264,7 @@ class GenerationReader:
             position=self.position(is_finished=is_finished),
             size_bytes=consumed + _ROW_COST * lines.frame.height,
             read_at=now,
-            reference_time=min(now, self._modified_at),
+            reference_time=min(now, datetime.fromtimestamp(self._modified_ns / 1e9, UTC)),
             priority=self._settings.priority,
             timezone=self._settings.timezone,
             format_name=self._settings.format_name,

@@ -307,7 +307,7 @@ class FileScanner:
         recogniser.bind_exhausted(self._exhausted)
         recogniser.bind_readers(self._readers.values())
         recogniser.bind_by_place(lambda place: self._left_at(place, lineage.cut_off, is_read=True))
-        recogniser.set_twins_aside(lineage.readers)
+        recogniser.set_twins_aside(lineage.live, lineage.readers)
         unfinished = [each for each in positions if not each.is_finished]
         newest = result.newest_read()
         is_new = any(
@@ -320,7 +320,7 @@ class FileScanner:
         recogniser.bind_by_place(lambda place: self._left_at(place, lineage.cut_off, is_read=False))
         lost = [each for each in unfinished if not result.is_located(each)]
         recogniser.set_copies_aside(lost, lineage.cut_off)
-        recogniser.set_twins_aside(lineage.readers)
+        recogniser.set_twins_aside(lineage.live, lineage.readers)
         result.lost = [] if result.is_undecided else lost
 
     def _left_at(self, place: tuple[int, int], cut_off: Container[int], *, is_read: bool) -> list[Position]:
@@ -348,10 +348,10 @@ class FileScanner:
         ]
 
     def _is_settling(self, facts: FileFacts) -> bool:
-        return self._clock.now().timestamp() - facts.modified_ns / 1e9 < max(self._grace, 1.0)
+        return self._clock.now().timestamp() - facts.modified < max(self._grace, 1.0)
 
     def _is_fresh(self, facts: FileFacts) -> bool:
-        return self._clock.now().timestamp() - facts.modified_ns / 1e9 < _RETRY_SECONDS
+        return self._clock.now().timestamp() - facts.modified < _RETRY_SECONDS
 
     def _adopt(self, lineage: Lineage, recogniser: Recogniser, *, has_history: bool) -> None:
         result, candidates = recogniser.result, recogniser.candidates
@@ -369,8 +369,10 @@ class FileScanner:
         for lost in result.lost:
             self._give_up(lineage, lost, candidates)
         ordered = [reader for reader in lineage.readers if reader not in result.open_readers.values()]
+        awaited = {candidates[index].facts.place for index in result.empty}
         for index, candidate in enumerate(candidates):
-            is_newer = index > newest if newest >= 0 else candidate.facts.modified_ns / 1e9 > since - _STAMP_SLACK
+            is_newer = index > newest if newest >= 0 else candidate.facts.modified > since - _STAMP_SLACK
+            is_newer |= candidate.facts.place in lineage.awaited
             reader = result.open_readers.get(index)
             if reader is None and index not in result.done and index not in result.twins:
                 position = result.resumed.get(index)
@@ -378,7 +380,10 @@ class FileScanner:
                     reader = self._open(lineage, recogniser, index, position)
             if reader is not None and not any(reader in each.readers for each in self._others(lineage)):
                 ordered.append(reader)
+            elif candidate.facts.place in lineage.awaited and index not in result.done | result.twins:
+                awaited.add(candidate.facts.place)
         lineage.readers = list(dict.fromkeys(ordered))
+        lineage.awaited = awaited
         for path, message in result.errors.items():
             if path in lineage.wanted:
                 self._fail(path, "unreadable", message)
@@ -413,7 +418,13 @@ class FileScanner:
 
     def _resumed(self, content: Content, path: str, position: Position) -> GenerationReader:
         return GenerationReader(
-            content, path, position.generation, self.settings, offset=position.offset, encoding=position.encoding
+            content,
+            path,
+            position.generation,
+            self.settings,
+            offset=position.offset,
+            encoding=position.encoding,
+            first_modified_ns=position.first_modified_ns,
         )
 
     def _begun(self, lineage: Lineage, content: Content, path: str) -> GenerationReader:
