@@ -181,13 +181,19 @@ class Sample(_Strict):
 
 
 class FormatFile(_Strict):
-    """One file. `rank` says how specific it is: of two formats that explain a line, the higher one counts."""
+    """One file. `rank` says how specific it is: of two formats that explain a line, the higher one counts.
+
+    `inner` says what a record's message may be again: nothing, a `structured` record (JSON, CEF, key=value …), or `any`
+    record, as container runtimes wrap them. A line that fits one of `continues` belongs to the record before it.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     title: str
     codec: Literal["pattern", "syslog", "syslog-rfc5424", "json", "logfmt", "plain"] = "pattern"
     rank: Annotated[int, Field(ge=0, le=100)] = 50
     looks_like: Pattern | None = None
+    inner: Literal["none", "structured", "any"] = "none"
+    continues: Annotated[tuple[Pattern, ...], BeforeValidator(_as_list)] = ()
     patterns: Annotated[tuple[Pattern, ...], BeforeValidator(_as_list)] = ()
     stamps: Layouts = ()
     levels: Levels = Field(default_factory=dict)
