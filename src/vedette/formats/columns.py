@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.definition import FIELD_PREFIX, Case, column_of
+from vedette.formats.definition import FIELD_PREFIX, Case, Condition, column_of
 from vedette.model.events import EVENT_SCHEMA
 
 LEVEL_NAMES: Final = MappingProxyType(
@@ -47,6 +47,9 @@ SYSLOG_LEVELS: Final = ("emergency", "alert", "critical", "error", "warning", "n
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _FEW_ROWS: Final = 2_000
 _IPV4: Final = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
+_WITH_PORT: Final = (
+    rf"^(?:(?P<v4>(?:{_OCTET}\.){{3}}{_OCTET})|\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]):(?P<port>\d{{1,5}})$"
+)
 
 
 def typed_columns(
@@ -56,7 +59,7 @@ def typed_columns(
 
     Text that stands for nothing (`absent`) and numbers that are none become null.
     """
-    captures = _present(captures, absent)
+    captures = _without_ports(_present(captures, absent))
     columns: list[pl.Expr | pl.Series] = []
     for name in captures.columns:
         if name == "log.level":
@@ -90,6 +93,21 @@ def _present(captures: pl.DataFrame, absent: Sequence[str]) -> pl.DataFrame:
             is_present = pl.all_horizontal(text != word for word in absent) if len(absent) > 1 else text != absent[0]
             columns.append(pl.when(is_present).then(text).alias(column))
     return captures.select(columns)
+
+
+def _without_ports(captures: pl.DataFrame) -> pl.DataFrame:
+    """Addresses that are written with their port (`192.0.2.1:4711`, `[2001:db8::1]:443`) as address and port."""
+    for side in ("source", "destination"):
+        address, port = f"{side}.address", f"{side}.port"
+        if address not in captures.columns or not captures[address].str.contains(_WITH_PORT).any():
+            continue
+        parts = pl.col(address).str.extract_groups(_WITH_PORT).struct
+        ports = parts.field("port")
+        captures = captures.with_columns(
+            pl.coalesce(parts.field("v4"), parts.field("v6"), address).alias(address),
+            (pl.coalesce(port, ports) if port in captures.columns else ports).alias(port),
+        )
+    return captures
 
 
 def normal_level(written: pl.Expr, levels: Mapping[str, str] = LEVEL_NAMES) -> pl.Expr:
@@ -167,13 +185,29 @@ def apply_cases(columns: pl.DataFrame, cases: Sequence[Case]) -> pl.DataFrame:
     """Fill constants where their case holds; of several cases for a column the first counts."""
     chains: dict[str, list[pl.Expr]] = {}
     for case in cases:
-        if case.column not in columns.columns:
+        conditions = [_holds(one, columns) for one in (case, *case.also)]
+        if any(one is None for one in conditions):
             continue
-        column = pl.col(case.column)
-        holds = column.is_in(list(case.values)) if case.between is None else column.is_between(*case.between)
+        holds = pl.all_horizontal(one for one in conditions if one is not None)
         for name, value in case.set.items():
             chains.setdefault(name, []).append(pl.when(holds).then(pl.lit(value, dtype=EVENT_SCHEMA[name])))
     return columns.with_columns(
         pl.coalesce(*values, *([name] if name in columns.columns else [])).alias(name)
         for name, values in chains.items()
     )
+
+
+def _holds(condition: Condition, columns: pl.DataFrame) -> pl.Expr | None:
+    """Where it holds; None where nothing of these rows can."""
+    is_field = condition.column.startswith(FIELD_PREFIX)
+    if ("fields" if is_field else condition.column) not in columns.columns:
+        return None
+    column = pl.col(condition.column)
+    if is_field:
+        key = escaped(json.dumps(condition.column.removeprefix(FIELD_PREFIX), ensure_ascii=False))
+        column = pl.col("fields").str.extract(rf'{key}:"((?:[^"\\]|\\.)*)"', 1)
+    if condition.values:
+        return column.is_in(list(condition.values))
+    if condition.between is not None:
+        return column.is_between(*condition.between)
+    return column.is_not_null() if condition.matches is None else column.str.contains(condition.matches)

@@ -37,9 +37,12 @@ FRAGMENTS: Final = MappingProxyType(
         "levels": r"(?i:trace|debug|fine|finer|finest|verbose|info|information|notice|warn|warning|error|err|severe"
         r"|crit|critical|fatal|panic|alert|emerg|emergency)",
         "ip": r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%\w+)?)",
+        "peer": r"(?:\[(?P<source.address>[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%\w+)?)\]"
+        r"|(?P<source.address[2]>(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}"
+        r"|[0-9A-Fa-f]*:[0-9A-Fa-f:]*?[0-9A-Fa-f]{1,4}|[\w.-]+))(?::(?P<source.port>\d{4,5}|\d{1,3}\b))?",
     }
 )
-"""What `%{name}` stands for in a pattern; `%{stamp}` is any of the dates."""
+"""What `%{name}` stands for in a pattern; `%{stamp}` is any of the dates, `%{peer}` captures an address and its port."""
 
 _SAFE_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """What yaml.safe_load uses; in C, where libyaml is there, it takes a tenth of the time."""
@@ -163,12 +166,28 @@ class MessagePattern(_Strict):
         return self
 
 
-class Case(_Strict):
-    """Constants that hold where a column has one of these values, or lies between two (inclusive)."""
+def _known_case_column(column: str) -> str:
+    if column not in SETTABLE and not column.startswith(FIELD_PREFIX):
+        raise ValueError(f"'{column}' is no event column a case may look at")
+    return column
 
-    column: Literal["http.response.status_code", "log.level", "http.request.method", "event.outcome"]
+
+class Condition(_Strict):
+    """A column has one of these values, lies between two (inclusive), or matches; a column alone: it holds something.
+
+    `fields.<name>` is a field that the format captured.
+    """
+
+    column: Annotated[str, AfterValidator(_known_case_column)]
     values: tuple[int | str, ...] = ()
     between: tuple[int, int] | None = None
+    matches: Pattern | None = None
+
+
+class Case(Condition):
+    """Constants that hold where the condition does, and all of `also`."""
+
+    also: tuple[Condition, ...] = ()
     set: Constants
 
 

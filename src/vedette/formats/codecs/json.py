@@ -23,13 +23,16 @@ _DEEPEST: Final = 8
 
 
 class JsonFormat(LineFormat):
-    """`keys` of the format file say which keys fill which column, the first present one counts.
+    """`keys` of the format file say which keys fill which column, the first present one counts; `a.0.b` is `b` of the
+    first member of the list `a`.
 
     The whole object is kept in `fields`, under the names that its program and the rules written for it use.
     """
 
     def matches(self, lines: pl.Series) -> pl.Series:
         looks = lines.str.contains(_OBJECT).fill_null(value=False)
+        if self.definition.looks_like is not None and looks.any():
+            looks &= lines.str.contains(self.definition.looks_like).fill_null(value=False)
         if not looks.any():
             return looks
         if looks.all():
@@ -87,6 +90,8 @@ def _leaves(values: pl.Series, path: str, depth: int) -> Iterator[tuple[str, pl.
             yield from _leaves(
                 values.struct.field(field.name), f"{path}.{field.name}" if path else field.name, depth - 1
             )
+    elif isinstance(values.dtype, pl.List) and path and depth:
+        yield from _leaves(values.list.first(), f"{path}.0", depth - 1)
     elif path:
         yield path, values
 
@@ -104,6 +109,8 @@ def _flat(value: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[str
         name = f"{path}.{key}" if path else key
         if isinstance(inner, dict) and inner and depth > 1:
             yield from _flat(inner, name, depth - 1)
+        elif isinstance(inner, list) and inner and depth > 1:
+            yield from _flat({"0": inner[0]}, name, depth - 1)
         else:
             yield name, inner
 

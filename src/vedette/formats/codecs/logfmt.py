@@ -24,6 +24,8 @@ class LogfmtFormat(LineFormat):
         telling = lines.str.contains(_TELLING).fill_null(value=False)
         if not telling.any():
             return telling
+        if self.definition.looks_like is not None:
+            telling &= lines.str.contains(self.definition.looks_like)
         return (telling & lines.str.contains(_LINE)).fill_null(value=False)
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
