@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -35,6 +35,9 @@ _STATE_VERSION: Final = 1
 _File = tuple[str, str]
 """Id of a source, and the path of one of its files: a folder may hold files of many formats."""
 
+Unread = Callable[[str, str, pl.Series], None]
+"""Told a source, a path and its lines that no format explains, or only one that explains nearly everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -58,13 +61,16 @@ class _Group:
 class FormatEngine:
     """Decodes batches and remembers which format each file of a source is written in.
 
-    `decode`, `snapshot` and `restore` belong to one thread; `choices` and `explain` may be called from any.
+    `decode`, `snapshot` and `restore` belong to one thread; `choices`, `explain` and `use` may be called from any.
+    `unread` is called by `decode` and must be quick.
     """
 
     name = "formats"
 
-    def __init__(self, library: FormatLibrary, *, max_choices: int = 4_096) -> None:
+    def __init__(self, library: FormatLibrary, *, max_choices: int = 4_096, unread: Unread | None = None) -> None:
         self._library = library
+        self._newest = library
+        self._unread = unread
         self._max_choices = max_choices
         self._choices: dict[_File, FormatChoice] = {}
         self._recent: dict[_File, Counter[str]] = {}
@@ -73,6 +79,8 @@ class FormatEngine:
 
     def decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
         """One event of EVENT_SCHEMA an entry, in the order of the batches and of the entries in them."""
+        if self._library is not self._newest:
+            self._change_library(self._newest)
         groups: dict[_Group, list[int]] = {}
         for index, batch in enumerate(batches):
             if batch.frame.height:
@@ -85,12 +93,22 @@ class FormatEngine:
         order = [index for members in groups.values() for index in members]
         return _in_order(decoded, order, batches)
 
+    def use(self, library: FormatLibrary) -> None:
+        """Read with another library from the next batch on; what `explain` tells changes at once."""
+        self._newest = library
+
+    @property
+    def library(self) -> FormatLibrary:
+        """The newest one."""
+        return self._newest
+
     def choices(self) -> list[FormatChoice]:
         with self._lock:
             return sorted(self._choices.values(), key=lambda choice: (choice.source, choice.path))
 
     def explain(self, lines: Sequence[str], *, reference_time: datetime, timezone: str | None = None) -> Explanation:
         """How these lines would be read as a source of their own. Nothing is remembered."""
+        library = self._newest
         sample = sample_of(lines)
         frame = pl.DataFrame(
             {
@@ -103,9 +121,10 @@ class FormatEngine:
             schema=ENTRY_SCHEMA,
         )
         batch = EntryBatch("explain", 0, "", frame, None, 0, reference_time, reference_time, timezone=timezone)
-        choice = choose_format(self._library, sample, source=batch.source_id, path="", now=reference_time)
-        events = FormatEngine(self._library).decode([replace(batch, format_name=choice.format)])
-        return Explanation(choice, rank_formats(self._library, sample), events)
+        choice = choose_format(library, sample, source=batch.source_id, path="", now=reference_time)
+        wished = None if choice.format == library.plain.name else choice.format
+        events = FormatEngine(library).decode([replace(batch, format_name=wished)])
+        return Explanation(choice, rank_formats(library, sample), events)
 
     def snapshot(self) -> bytes | None:
         """The choices as JSON, None when unchanged since the last call."""
@@ -178,7 +197,32 @@ class FormatEngine:
         parsed = self._parse(entries["text"], self._formats_to_try(group), context)
         self._watch(batches, parsed, self._library.line_format(group.format_name) or self._library.plain)
         parsed = _with_messages(parsed, self._library)
+        self._hand_over(batches, entries["text"], parsed["log.format"])
         return _events(entries, parsed, batches)
+
+    def _hand_over(self, batches: Sequence[EntryBatch], lines: pl.Series, formats: pl.Series) -> None:
+        """Tell `unread` the lines that nobody, or nobody in particular, explains; not where the format was wished."""
+        if self._unread is None or not (unread := formats.is_in(self._library.catch_alls)).any():
+            return
+        start = 0
+        for batch in batches:
+            height = batch.frame.height
+            some = lines.slice(start, height).filter(unread.slice(start, height))
+            if some.len() and batch.format_name is None:
+                self._unread(*_file_of(batch), some)
+            start += height
+
+    def _change_library(self, library: FormatLibrary) -> None:
+        """Forget the choices that the new library may better: of formats that are gone, changed or say little."""
+        before, self._library = self._library, library
+        with self._lock:
+            for file, choice in list(self._choices.items()):
+                one, was = library.line_format(choice.format), before.line_format(choice.format)
+                is_same = one is not None and was is not None and one.definition == was.definition
+                if not is_same or choice.format in library.catch_alls:
+                    del self._choices[file]
+                    self._recent.pop(file, None)
+                    self._changed = True
 
     def _formats_to_try(self, group: _Group) -> Sequence[LineFormat]:
         """The chosen format first, then the others; none where plain is wished, all where it was all we found."""

@@ -17,6 +17,8 @@ from vedette.model.errors import FormatError
 log = structlog.get_logger(__name__)
 
 PLAIN: Final = "plain"
+CATCH_ALL_RANK: Final = 20
+"""Line formats of this rank or less say little about a line: they also explain lines of formats that are unknown."""
 _FILE_ENDINGS: Final = (".yaml", ".yml")
 
 
@@ -37,6 +39,7 @@ class FormatLibrary:
         self.plain: LineFormat = CODECS["plain"](plain)
         self.messages = MessageMatcher([one for one in definitions if one.is_message_format])
         self._by_name = {one.name: one for one in (*self.line_formats, self.plain)}
+        self.catch_alls = [one.name for one in self._by_name.values() if one.rank <= CATCH_ALL_RANK]
 
     def line_format(self, name: str) -> LineFormat | None:
         return self._by_name.get(name)

@@ -10,6 +10,7 @@ import pytest
 
 from support.entries import READ_AT, batch_of
 from vedette.formats import FormatEngine, FormatLibrary, load_library
+from vedette.formats.definition import FormatFile
 from vedette.model.entries import EntryFlag
 from vedette.model.events import EVENT_SCHEMA
 
@@ -246,3 +247,28 @@ def test_of_too_many_choices_the_oldest_is_forgotten_and_made_anew(library: Form
     assert [choice.source for choice in engine.choices()] == ["b", "c"]
     assert formats_of(engine.decode([batch_of([ACCESS], source="a")])) == ["http-access"]
     assert [choice.source for choice in engine.choices()] == ["a", "c"]
+
+
+def test_another_library_is_used_from_the_next_batch_on(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    line = "<<gate7>> 2026-11-23 10:00:00 | anna"
+    assert engine.decode([batch_of([line])])["parse.status"].to_list() == ["unparsed"]
+    pattern = r"^<<(?P<host.name>\w+)>> (?P<time>%{stamp}) \| (?P<user.name>\w+)$"
+    learned = FormatFile(name="gates", title="Gates", patterns=(pattern,))
+    engine.use(FormatLibrary([*engine.library.definitions.values(), learned]))
+    assert engine.decode([batch_of([line])])["user.name"].to_list() == ["anna"]
+    assert [choice.format for choice in engine.choices()] == ["gates"]
+
+
+def test_lines_that_no_format_explains_are_handed_over_with_their_file(library: FormatLibrary) -> None:
+    told: list[tuple[str, str, list[str]]] = []
+    engine = FormatEngine(library, unread=lambda source, path, lines: told.append((source, path, lines.to_list())))
+    wished = batch_of(["~~ wished ~~"], source="b", format_name="plain")
+    engine.decode([batch_of([SSH, "~~ what is this ~~"], source="a"), wished])
+    assert told == [("a", "/var/log/a", ["~~ what is this ~~"])]
+
+
+def test_file_without_a_format_is_explained_as_it_would_be_read(engine: FormatEngine) -> None:
+    explained = engine.explain([*(["~~ what is this ~~"] * 9), SSH], reference_time=READ_AT)
+    assert explained.choice.format == "plain"
+    assert formats_of(explained.events)[-1] == "syslog-rfc3164/sshd"
