@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,9 +31,11 @@ class FollowedLog(RuleBasedStateMachine):
         wants_folder=st.booleans(),
         has_header=st.booleans(),
         block=st.sampled_from([4096, 5000, 1 << 16]),
+        even_rows=st.sampled_from([1, 3, 7, 1000]),
         seed=st.integers(),
     )
-    def begin(self, wants_folder: bool, has_header: bool, block: int, seed: int) -> None:
+    def begin(self, wants_folder: bool, has_header: bool, block: int, even_rows: int, seed: int) -> None:
+        self.even_rows = even_rows
         self.folder = Path(tempfile.mkdtemp())
         self.clock = SteppedClock()
         self.log = LogFolder(self.folder, self.clock)
@@ -51,13 +54,15 @@ class FollowedLog(RuleBasedStateMachine):
         self.commit()
 
     def new_scanner(self) -> FileScanner:
-        return FileScanner(
+        scanner = FileScanner(
             self.config,
             self.monitoring,
             list(self.stored.values()),
             clock=self.clock,
             random_bits=self.random.getrandbits,
         )
+        scanner.settings = replace(scanner.settings, even_rows=self.even_rows)
+        return scanner
 
     def line(self, size: int, end: bytes) -> bytes:
         self.count += 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import polars as pl
+
 from vedette.model.clock import Clock
-from vedette.model.entries import EntryBatch, LedgerNote
+from vedette.model.entries import EntryBatch, EntryFlag, LedgerNote
 from vedette.model.positions import HEAD_BYTES, TAIL_BYTES, Position
 from vedette.sources.encodings import SNIFF_BYTES, UTF8, sniff, unit_of
 from vedette.sources.files.compressed import CompressedContent
@@ -20,6 +23,7 @@ _SETTLED_AFTER: Final = timedelta(milliseconds=200)
 """A file changed more recently may change again without its time of change showing it."""
 _RECENT_BYTES: Final = 64 * 1024
 _ROW_COST: Final = 64
+_EVEN_BYTES: Final = 8 * 1024 * 1024
 
 
 class Overwritten(Exception):  # an event of the file, not a fault
@@ -34,6 +38,8 @@ class ReadSettings:
     clock: Clock
     max_line_bytes: int
     block_bytes: int
+    even_rows: int = 40_960
+    """Rows of a batch in a backlog: a third of what the store writes at once."""
     encoding: str | None = None
     priority: int = 5
     timezone: str | None = None
@@ -44,8 +50,10 @@ class GenerationReader:
     """Reads one generation. Blocks; not thread-safe; owns `content`.
 
     `offset` is 0 or the beginning of a record. Positions stand at the beginning of the first record not given out, so
-    an unfinished last line is read again after a restart. `first_modified_ns` is the file's time of change
-    when the generation was first met, 0 for now.
+    an unfinished last line is read again after a restart. In a backlog batches are even: records of several blocks are
+    held until there are enough for one, and are given out at the latest at the end of the file.
+
+    `first_modified_ns` is the file's time of change when the generation was first met, 0 for now.
     """
 
     def __init__(
@@ -75,6 +83,9 @@ class GenerationReader:
         self._tail = content.read_at(offset - tail, tail)  # before the next byte to read
         self._boundary_tail = self._tail  # before the position
         self._recent = self._tail
+        self._held = no_entries()
+        self._held_counts: Counter[str] = Counter()
+        self._offset = offset
         self._is_introduced = offset > 0
         self._read_offset = offset
         if offset and not encoding:
@@ -97,7 +108,7 @@ class GenerationReader:
     @property
     def offset(self) -> int:
         """Where the position stands."""
-        return self._lines.offset
+        return self._offset
 
     @property
     def read_offset(self) -> int:
@@ -120,7 +131,7 @@ class GenerationReader:
 
     def position(self, *, is_finished: bool = False) -> Position:
         """Where reading resumes once everything given out is stored."""
-        offset = self._lines.offset
+        offset = self._offset
         # With nothing given out yet, what was read of the first line is all that tells the file from another.
         head = self._head[: min(HEAD_BYTES, offset)] if offset else self._head
         return Position(
@@ -157,7 +168,7 @@ class GenerationReader:
         self.is_at_end = len(block) < self._settings.block_bytes
         self._seen = facts if self.is_at_end and self._is_settled(facts) else None
         if not block:
-            return None
+            return self._give_all() if self._held.height else None
         self.grew_at = self._settings.clock.monotonic()
         self._last_read_at = self._settings.clock.now()
         return self._batch_of(block)
@@ -202,14 +213,10 @@ class GenerationReader:
         `final`: also half a code unit at the end. `is_finished`: the generation is over, which the position says;
         then there always is a batch.
         """
-        before = self._lines.offset
-        lines = self._lines.flush(final=final)
-        moved = self._lines.offset - before
-        if not moved and not is_finished:
+        self._hold(self._lines.flush(final=final))
+        if self._lines.offset == self._offset and not is_finished:
             return None
-        behind = self._read_offset - self._lines.offset
-        self._boundary_tail = self._tail[: len(self._tail) - behind] if behind else self._tail
-        return self._batch(lines, moved, is_finished=is_finished, notes=notes)
+        return self._give_all(is_finished=is_finished, notes=notes)
 
     def close(self) -> None:
         self.content.close()
@@ -231,8 +238,7 @@ class GenerationReader:
         return self.content.is_compressed or age > _SETTLED_AFTER.total_seconds() * 1e9
 
     def _batch_of(self, block: bytes) -> EntryBatch | None:
-        before = self._lines.offset
-        lines = self._lines.feed(block)
+        self._hold(self._lines.feed(block))
         window = self._tail + block
         window_start = self._read_offset - len(self._tail)
         self._read_offset += len(block)
@@ -241,28 +247,73 @@ class GenerationReader:
         self._recent = block[-_RECENT_BYTES:] if is_enough else (self._recent + block)[-_RECENT_BYTES:]
         if window_start <= len(self._head) < min(HEAD_BYTES, self._read_offset):
             self._head += window[len(self._head) - window_start :][: HEAD_BYTES - len(self._head)]
-        moved = self._lines.offset - before
-        if not moved:
+        rows = self._rows_to_give()
+        if not rows and self._lines.offset == self._offset:
             # The first bytes of a first line are told once, empty-handed: after a restart they identify the file.
-            is_news, self._is_introduced = not self._is_introduced and not self._lines.offset, True
-            return self._batch(lines, 0) if is_news else None
+            is_news, self._is_introduced = not self._is_introduced and not self._offset, True
+            return self._give(0) if is_news else None
+        if not rows and self._held.height:
+            return None
         self._is_introduced = True
-        end = self._lines.offset - window_start
+        if self._end_of(rows) <= window_start:  # lines grew long: what went before this block is not at hand any more
+            rows = self._held.height
+        end = self._end_of(rows) - window_start
         self._boundary_tail = window[max(0, end - TAIL_BYTES) : end]
-        return self._batch(lines, moved)
+        return self._give(rows)
+
+    def _hold(self, lines: Lines) -> None:
+        self._held = pl.concat([self._held, lines.frame]) if self._held.height else lines.frame
+        self._held_counts += Counter(lines.counts)
+
+    def _rows_to_give(self) -> int:
+        """All at the end of the file; before it a batch that is even, 0 until there are enough for one."""
+        held = self._held.height
+        if self.is_at_end or not held:
+            return held
+        row_bytes = (self._lines.offset - self._offset) / held
+        even = self._settings.even_rows
+        while even > 1 and even * row_bytes > _EVEN_BYTES:
+            even //= 2
+        return held // even * even if held >= even else 0
+
+    def _end_of(self, rows: int) -> int:
+        """Offset behind so many of the held records, and what was counted without a row before the next one."""
+        return int(self._held["offset"][rows]) if rows < self._held.height else self._lines.offset
+
+    def _give_all(self, *, is_finished: bool = False, notes: tuple[LedgerNote, ...] = ()) -> EntryBatch:
+        behind = self._read_offset - self._lines.offset
+        self._boundary_tail = self._tail[: len(self._tail) - behind] if behind else self._tail
+        return self._give(self._held.height, is_finished=is_finished, notes=notes)
+
+    def _give(self, rows: int, *, is_finished: bool = False, notes: tuple[LedgerNote, ...] = ()) -> EntryBatch:
+        """A batch of the oldest held records; the position moves behind them."""
+        end = self._end_of(rows)
+        consumed, self._offset = end - self._offset, end
+        given, self._held = self._held.head(rows), self._held.slice(rows)
+        kept = Counter(read=self._held.height)
+        if self._held.height and self._held["flags"].max():
+            for flag in EntryFlag:
+                kept[str(flag.name).lower()] = int((self._held["flags"] & flag.value > 0).sum())
+        counts, self._held_counts = self._held_counts - kept, kept
+        return self._batch(given, {**counts, "bytes": consumed}, consumed, is_finished=is_finished, notes=notes)
 
     def _batch(
-        self, lines: Lines, consumed: int, *, is_finished: bool = False, notes: tuple[LedgerNote, ...] = ()
+        self,
+        frame: pl.DataFrame,
+        counts: Mapping[str, int],
+        consumed: int,
+        *,
+        is_finished: bool,
+        notes: tuple[LedgerNote, ...],
     ) -> EntryBatch:
         now = self._settings.clock.now()
-        counts = {**lines.counts, "bytes": consumed}
         return EntryBatch(
             source_id=self._settings.source_id,
             generation=self.generation,
             path=self.path,
-            frame=lines.frame,
+            frame=frame,
             position=self.position(is_finished=is_finished),
-            size_bytes=consumed + _ROW_COST * lines.frame.height,
+            size_bytes=consumed + _ROW_COST * frame.height,
             read_at=now,
             reference_time=min(now, datetime.fromtimestamp(self._modified_ns / 1e9, UTC)),
             priority=self._settings.priority,
