@@ -22,13 +22,15 @@ SETTINGS = ReadSettings(source_id="app", clock=SystemClock(), max_line_bytes=200
 lines = st.sampled_from([b"a", b"short", b"\xff dirty", b"", b"\r", b"x" * 30, b"long " * 30, b"y" * 300])
 
 
-def read_all(path: Path, even_rows: int, resume: Position | None = None) -> list[EntryBatch]:
+def read_all(
+    path: Path, even_rows: int, resume: Position | None = None, *, even_bytes: int = 1 << 20
+) -> list[EntryBatch]:
     content = PlainContent(str(path))
     reader = GenerationReader(
         content,
         str(path),
         7,
-        replace(SETTINGS, even_rows=even_rows),
+        replace(SETTINGS, even_rows=even_rows, even_bytes=even_bytes),
         offset=resume.offset if resume else 0,
         encoding=resume.encoding if resume else "",
     )
@@ -47,14 +49,14 @@ def rows_of(batches: list[EntryBatch]) -> pl.DataFrame:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(lines, min_size=1, max_size=40), st.integers(1, 9), st.booleans())
+@given(st.lists(lines, min_size=1, max_size=40), st.integers(1, 16), st.sampled_from([60, 200, 1 << 20]), st.booleans())
 def test_even_batches_hold_the_same_records_and_resume_anywhere(
-    written: list[bytes], even_rows: int, is_whole: bool
+    written: list[bytes], even_rows: int, even_bytes: int, is_whole: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "app.log"
         path.write_bytes(b"\n".join(written) + (b"\n" if is_whole else b"z"))
-        whole, even = read_all(path, 1_000_000), read_all(path, even_rows)
+        whole, even = read_all(path, 1_000_000), read_all(path, even_rows, even_bytes=even_bytes)
         everything = rows_of(whole)
         assert rows_of(even).equals(everything)
         assert sum((Counter(each.counts) for each in even), Counter()) == sum(

@@ -23,7 +23,6 @@ _SETTLED_AFTER: Final = timedelta(milliseconds=200)
 """A file changed more recently may change again without its time of change showing it."""
 _RECENT_BYTES: Final = 64 * 1024
 _ROW_COST: Final = 64
-_EVEN_BYTES: Final = 8 * 1024 * 1024
 
 
 class Overwritten(Exception):  # an event of the file, not a fault
@@ -39,7 +38,9 @@ class ReadSettings:
     max_line_bytes: int
     block_bytes: int
     even_rows: int = 40_960
-    """Rows of a batch in a backlog: a third of what the store writes at once."""
+    """Rows of a batch in a backlog: a third of what the store writes at once. Halved while lines are so long that it
+    would take more than `even_bytes`."""
+    even_bytes: int = 8 * 1024 * 1024
     encoding: str | None = None
     priority: int = 5
     timezone: str | None = None
@@ -272,7 +273,7 @@ class GenerationReader:
             return held
         row_bytes = (self._lines.offset - self._offset) / held
         even = self._settings.even_rows
-        while even > 1 and even * row_bytes > _EVEN_BYTES:
+        while even > 1 and even * row_bytes > self._settings.even_bytes:
             even //= 2
         return held // even * even if held >= even else 0
 
