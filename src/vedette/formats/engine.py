@@ -293,11 +293,12 @@ def _parse_part(one: LineFormat, left: pl.DataFrame, context: ParseContext) -> p
 
 def _with_messages(parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame:
     """Add what the programs' messages tell; it counts before what the line format told."""
-    if "process.name" not in parsed.columns:
-        return parsed.with_columns(pl.col(_FORMAT).alias("log.format"))
-    told = library.messages.match(parsed["process.name"], parsed["message"])
+    has_programs = "process.name" in parsed.columns
+    programs = parsed["process.name"] if has_programs else pl.repeat(None, parsed.height, dtype=pl.String, eager=True)
+    told = library.messages.match(programs, parsed["message"])
     if told is None:
         return parsed.with_columns(pl.col(_FORMAT).alias("log.format"))
+    told = _without_guesses(told, parsed, library)
     inner = {name: f"__told.{name}" for name in told.columns}
     whole = pl.concat([parsed, told.rename(inner)], how="horizontal")
     columns = [
@@ -310,6 +311,16 @@ def _with_messages(parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame
         outer = pl.col("fields") if "fields" in parsed.columns else pl.lit(None, dtype=pl.String)
         columns.append(merged_objects(outer, pl.col("__told.fields")).alias("fields"))
     return whole.with_columns(columns).drop(inner.values())
+
+
+def _without_guesses(told: pl.DataFrame, parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame:
+    """A last resort does not count where the line format itself knows the peer or what was done."""
+    known = [name for name in ("source.address", "event.action") if name in parsed.columns]
+    is_guess = told["log.format"].is_in(library.last_resorts)
+    if not known or not is_guess.any():
+        return told
+    is_known = parsed.select(pl.any_horizontal(pl.col(known).is_not_null())).to_series()
+    return told.with_columns(pl.when(~(is_guess & is_known).fill_null(value=False)).then(pl.all()).name.keep())
 
 
 def _joined(batches: Sequence[EntryBatch]) -> pl.DataFrame:
