@@ -79,3 +79,13 @@ def test_all_batches_but_the_last_have_the_even_number_of_rows(tmp_path: Path) -
     heights = [batch.frame.height for batch in read_all(path, 12) if batch.frame.height]
     assert {height % 12 for height in heights[:-1]} == {0}
     assert sum(heights) == 1000
+
+
+def test_where_lines_grow_long_the_position_still_knows_the_bytes_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(b"line %03d\n" * 600 + (b"y" * 190 + b"\n") * 30)
+    content = PlainContent(str(path))
+    for batch in read_all(path, 1000, even_bytes=10_000):
+        assert batch.position is not None
+        assert is_same_content(batch.position, content, is_same_place=True)
+    content.close()
