@@ -83,7 +83,8 @@ def test_all_batches_but_the_last_have_the_even_number_of_rows(tmp_path: Path) -
 
 def test_where_lines_grow_long_the_position_still_knows_the_bytes_before_it(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
-    path.write_bytes(b"a line of twenty by\n" * 1300 + (b"y" * 190 + b"\n") * 30)
+    short = b"".join(b"a line numbered %03d\n" % number for number in range(1300))
+    path.write_bytes(short + (b"y" * 190 + b"\n") * 30)
     content = PlainContent(str(path))
     for batch in read_all(path, 2000, even_bytes=41_000):
         assert batch.position is not None
