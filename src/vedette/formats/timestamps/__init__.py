@@ -1,0 +1,11 @@
+"""Stamps of every layout to instants: `read_stamps`.
+
+A new layout is one line in layouts.py and one in the table tests/golden/stamps.csv.
+"""
+
+from vedette.formats.timestamps.layouts import LAYOUTS
+from vedette.formats.timestamps.names import ZONES
+from vedette.formats.timestamps.reading import read_stamps
+from vedette.formats.timestamps.zones import known_zone
+
+__all__ = ["LAYOUTS", "ZONES", "known_zone", "read_stamps"]
