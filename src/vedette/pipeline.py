@@ -1,8 +1,9 @@
 """The way of one batch: entries → events → findings → committed → told.
 
 Decoding, detection and analysis run in one thread, the store's commit in another, so that a batch is decoded
-while the one before it is written. Nothing is told before it is committed, and no batch is given up: when the
-store refuses, the same batch is tried again until it takes it, and the full queue stops the readers.
+while the one before it is written. In a backlog several batches share a commit. Nothing is told before it is
+committed, and no batch is given up: when the store refuses, the same batch is tried again until it takes it, and the
+full queue stops the readers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import polars as pl
 import structlog
 
 from vedette.model.batches import CommitBatch, Committed
-from vedette.model.entries import EntryBatch, EntryFlag
+from vedette.model.entries import EntryBatch
 from vedette.model.errors import StoreBroken, StoreError, StoreFull
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Finding
@@ -44,6 +45,11 @@ log = structlog.get_logger(__name__)
 _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 3.0
 _LATENCIES_KEPT = 2_000
+_BACKLOG_ROWS = 16_384
+"""A batch of so many rows comes out of a backlog: the next one is worth waiting for."""
+_COMMIT_ROWS = 122_880
+"""What the store writes best at once: its row group. Fewer rows go through its write-ahead file as well."""
+_LONGEST_WAIT_SECONDS = 0.5
 
 
 class Decoder(Protocol):
@@ -244,15 +250,16 @@ class Pipeline:
         await ready.put(None)
 
     async def _commit_all(self, ready: asyncio.Queue[_Ready | None], commits: ThreadPoolExecutor) -> None:
-        while (item := await ready.get()) is not None:
-            committed = await self._commit(item.batch, commits)
+        while group := await _take_group(ready):
+            first_read = min(item.first_read for item in group)
+            committed = await self._commit(joined([item.batch for item in group]), commits)
             self._counters["events"] += committed.events.height
             self._counters["findings"] += len(committed.findings)
             self._counters["commits"] += 1
             if committed.events.height:
-                self._latencies.append((committed.committed_at - item.first_read).total_seconds())
+                self._latencies.append((committed.committed_at - first_read).total_seconds())
             self._tell(committed)
-            del item, committed
+            del group, committed
 
     async def _commit(self, batch: CommitBatch, commits: ThreadPoolExecutor) -> Committed:
         """Until the store takes it. Repeating is safe: the batch carries its token."""
@@ -285,6 +292,47 @@ class Pipeline:
             since = self._trouble.since if self._trouble else self._clock.now()
             self._trouble = Trouble(since, HealthState.DOWN, str(error), remedy)
         self._counters["failures"] += 1
+
+
+async def _take_group(ready: asyncio.Queue[_Ready | None]) -> list[_Ready]:
+    """The next batch, in a backlog with those that follow until they fill a commit; empty at the end."""
+    group: list[_Ready] = []
+    rows = 0
+    while rows < _COMMIT_ROWS:
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT_SECONDS if group else None):
+                item = await ready.get()
+        except TimeoutError:
+            break
+        if item is None:
+            if group:
+                ready.put_nowait(None)
+            break
+        group.append(item)
+        rows += item.batch.events.height
+        if item.batch.events.height < _BACKLOG_ROWS:
+            break
+    return group
+
+
+def joined(batches: Sequence[CommitBatch]) -> CommitBatch:
+    """Consecutive batches as one, with the token of the last; of a finding that grew, its last state."""
+    if len(batches) == 1:
+        return batches[0]
+    ledger: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for batch in batches:
+        for source, counts in batch.ledger.items():
+            ledger[source].update(counts)
+    positions = {(each.source_id, each.generation): each for batch in batches for each in batch.positions}
+    return CommitBatch(
+        events=pl.concat([batch.events for batch in batches]),
+        findings=tuple({each.id: each for batch in batches for each in batch.findings}.values()),
+        positions=tuple(positions.values()),
+        state={name: snapshot for batch in batches for name, snapshot in batch.state.items()},
+        ledger=ledger,
+        notes=tuple(note for batch in batches for note in batch.notes),
+        token=batches[-1].token,
+    )
 
 
 async def all_or_none(*works: Coroutine[Any, Any, None]) -> None:
@@ -326,9 +374,6 @@ def ledger_of(batches: Sequence[EntryBatch], events: pl.DataFrame) -> dict[str, 
         counts = ledger.setdefault(batch.source_id, Counter())
         counts["entries"] += batch.frame.height
         counts.update(batch.counts)
-        if batch.frame["flags"].max():
-            for flag in EntryFlag:
-                counts[str(flag.name).lower()] += batch.frame.filter((pl.col("flags") & flag.value) > 0).height
     if events.height:
         summary = events.group_by("vedette.source").agg(
             stored=pl.len(), unparsed=(pl.col("parse.status") == "unparsed").sum()

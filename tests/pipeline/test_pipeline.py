@@ -10,18 +10,20 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
+from support.events import finding
+from vedette import pipeline as pipeline_module
 from vedette.detection import default_detectors
 from vedette.formats import FormatEngine, load_library
 from vedette.model.batches import CommitBatch, Committed
 from vedette.model.clock import SystemClock
-from vedette.model.entries import ENTRY_SCHEMA, EntryBatch, EntryFlag, LedgerNote
+from vedette.model.entries import ENTRY_SCHEMA, EntryBatch, LedgerNote
 from vedette.model.errors import StoreBroken, StoreFull
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Finding
 from vedette.model.health import HealthState
 from vedette.model.positions import Position
 from vedette.model.query import MATCH_ALL
-from vedette.pipeline import Judge, Pipeline, ledger_of, undecoded
+from vedette.pipeline import Judge, Pipeline, joined, ledger_of, undecoded
 from vedette.queue import RealtimeIngestionQueue
 from vedette.store import MemoryStore
 
@@ -115,6 +117,37 @@ async def test_nothing_is_told_before_it_is_committed() -> None:
     assert all(seen)
 
 
+async def test_batches_of_a_backlog_share_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "_BACKLOG_ROWS", 20)
+    monkeypatch.setattr(pipeline_module, "_COMMIT_ROWS", 90)
+    setup = Setup(RefusingStore([StoreBroken("once")]))
+    lines = [failure(number) for number in range(210)]
+    ends = [sum(len(line) + 1 for line in lines[:cut]) for cut in range(len(lines) + 1)]
+    await setup.run(*(entries(lines[start : start + 30], offset=ends[start]) for start in range(0, 210, 30)))
+    assert [told.events.height for told in setup.told] == [90, 90, 30]
+    assert [event for told in setup.told for event in told.events["event.original"]] == lines
+    assert setup.store.ledger()["auth"]["stored"] == 210
+    assert [position.offset for position in setup.store.positions("auth")] == [ends[-1]]
+
+
+def test_joined_batches_hold_the_last_of_what_is_replaced_and_the_sum_of_what_is_counted() -> None:
+    events = undecoded(entries(["a"]))
+    found, grown = finding("f1", severity=7), finding("f1", severity=8)
+    places = entries(["a"]).position, entries(["a", "b"]).position
+    whole = joined(
+        [
+            CommitBatch(events, (found,), (places[0],), {"x": b"1", "y": b"1"}, {"auth": {"read": 1}}, (), "1"),  # type: ignore[arg-type]
+            CommitBatch(events, (grown,), (places[1],), {"x": b"2"}, {"auth": {"read": 2, "cut": 1}}, (), "2"),  # type: ignore[arg-type]
+        ]
+    )
+    assert whole.events.height == 2
+    assert whole.findings == (grown,)
+    assert whole.positions == (places[1],)
+    assert whole.state == {"x": b"2", "y": b"1"}
+    assert whole.ledger == {"auth": {"read": 3, "cut": 1}}
+    assert whole.token == "2"
+
+
 @pytest.mark.parametrize("error", [StoreFull("no space left"), StoreBroken("reopening"), RuntimeError("a surprise")])
 async def test_a_refused_batch_is_offered_until_it_is_taken(error: Exception) -> None:
     store = RefusingStore([error, error])
@@ -201,8 +234,7 @@ async def test_findings_are_the_same_when_the_process_restarts_in_the_middle_of_
 
 def test_the_ledger_accounts_for_every_entry() -> None:
     batch = entries([failure(1), "x", "y"])
-    flags = pl.Series("flags", [0, int(EntryFlag.CUT), int(EntryFlag.CUT | EntryFlag.ESCAPED)], dtype=pl.UInt8)
-    batch = replace(batch, frame=batch.frame.with_columns(flags), counts={"blank": 2, "bytes": 80})
+    batch = replace(batch, counts={"blank": 2, "bytes": 80, "cut": 2, "escaped": 1})
     counts = ledger_of([batch], FormatEngine(load_library()).decode([batch]))["auth"]
     assert counts["entries"] == counts["stored"] == 3
     assert (counts["cut"], counts["escaped"], counts["blank"], counts["bytes"]) == (2, 1, 2, 80)

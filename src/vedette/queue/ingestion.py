@@ -50,16 +50,26 @@ class RealtimeIngestionQueue:
 
     `put` waits while the queue is full, so that a reader stops reading instead of anything being lost; one
     batch larger than the whole queue is let in when the queue is empty. A source may fill at most half of the
-    queue, so that a long backlog leaves room for the live ones. `take` gives a micro-batch: as soon as
-    `batch_bytes` wait, or when the oldest entry has waited `max_age_seconds`. Lanes share by stride
+    queue, so that a long backlog leaves room for the live ones. `take` gives a micro-batch of at most `batch_bytes` and
+    `batch_entries`: as soon as so much waits, or when the oldest entry has waited `max_age_seconds`. A batch that is
+    larger by itself is given alone. Lanes share by stride
     scheduling with weight 2^(priority-1): urgent sources go first, none starves, and the order within a
     source is kept.
     """
 
-    def __init__(self, *, clock: Clock, max_bytes: int, batch_bytes: int, max_age_seconds: float = 0.02) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        max_bytes: int,
+        batch_bytes: int,
+        batch_entries: int = 40_960,
+        max_age_seconds: float = 0.02,
+    ) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
         self._batch_bytes = batch_bytes
+        self._batch_entries = batch_entries
         self._max_age = max_age_seconds
         self._lanes: dict[str, _Lane] = {}
         self._order: list[tuple[float, int, str]] = []
@@ -168,19 +178,21 @@ class RealtimeIngestionQueue:
         """0 when a micro-batch is due, None when nothing waits."""
         if not self._batches:
             return None
-        if self._bytes >= self._batch_bytes or self._waiters or self._is_closed:
+        is_enough = self._bytes >= self._batch_bytes or self._entries >= self._batch_entries
+        if is_enough or self._waiters or self._is_closed:
             return 0.0
         oldest = min(lane.batches[0][0] for lane in self._lanes.values() if lane.batches)
         return max(0.0, oldest + self._max_age - self._clock.monotonic())
 
     def _pop_batches(self) -> list[EntryBatch]:
         taken: list[EntryBatch] = []
-        size = 0
+        size = entries = 0
         while self._order:
             due, _, source_id = self._order[0]
             lane = self._lanes[source_id]
             batch = lane.batches[0][1]
-            if taken and size + batch.size_bytes > self._batch_bytes:
+            is_too_much = size + batch.size_bytes > self._batch_bytes
+            if taken and (is_too_much or entries + batch.frame.height > self._batch_entries):
                 break
             heapq.heappop(self._order)
             lane.batches.popleft()
@@ -193,6 +205,7 @@ class RealtimeIngestionQueue:
                 del self._lanes[source_id]
             taken.append(batch)
             size += batch.size_bytes
+            entries += batch.frame.height
         self._release(taken)
         return taken
 

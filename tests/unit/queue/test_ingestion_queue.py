@@ -54,6 +54,15 @@ async def test_enough_bytes_leave_before_their_age() -> None:
     assert numbers(await asyncio.wait_for(q.take(), 1), "a") == [0, 1, 2, 3]
 
 
+async def test_a_micro_batch_holds_no_more_entries_than_it_may() -> None:
+    q = RealtimeIngestionQueue(clock=SystemClock(), max_bytes=10_000, batch_bytes=9_000, batch_entries=3)
+    for n in range(4):
+        await q.put(batch("a", n, size=100))
+    q.close()
+    assert numbers(await asyncio.wait_for(q.take(), 1), "a") == [0, 1, 2]
+    assert numbers(await q.take(), "a") == [3]
+
+
 async def test_a_full_queue_stops_its_reader_and_loses_nothing() -> None:
     q = queue()
     sent = 200
