@@ -26,6 +26,7 @@ from support.zygote import Fork, Zygote
 
 KILLS = int(os.environ.get("VEDETTE_FAULT_KILLS", "200"))
 FIRST_STARTS = int(os.environ.get("VEDETTE_FAULT_FIRST_STARTS", "24"))
+IMPORT_KILLS = max(6, KILLS // 20)
 WORLDS = 2
 MODULES = (
     "alembic.command", "duckdb", "fastapi", "httpx", "polars", "psutil", "pydantic_settings", "rich.table",
@@ -76,6 +77,28 @@ def test_a_first_start_killed_anywhere_is_repeated_unaided(tmp_path: Path) -> No
     with Zygote(tmp_path, MODULES) as zygote, ThreadPoolExecutor(WORLDS) as pool:
         killed = sum(pool.map(lambda number: kill_first_start(zygote, tmp_path, number), numbers))
     assert killed >= len(numbers) // 4
+
+
+@needs_strace
+@pytest.mark.slow
+@pytest.mark.timeout(600 + 10 * IMPORT_KILLS)
+def test_an_import_killed_at_any_moment_goes_on_exactly(tmp_path: Path) -> None:
+    """Fault 1, in a backlog, where several batches share a transaction. Guard: they and their positions are one commit."""
+    chance = random.Random(3)
+    with World(tmp_path) as world, Zygote(tmp_path, MODULES) as zygote:
+        writer = world.writer()
+        writer.write(400_000)
+        command = ("import", world.log, "--data-dir", world.data)
+        killed = 0
+        for _ in range(IMPORT_KILLS):
+            fork = zygote.start(*command, stopped=True)
+            number = chance.randint(1, 30)
+            with injected(fork, DURABILITY_CALLS, f"signal=KILL:when={number}"):
+                killed += fork.wait(SECONDS) == -signal.SIGKILL
+        fork = zygote.start(*command)
+        assert fork.wait(SECONDS) == 0, fork.output.read_text()[-3000:]
+        world.assert_exact(writer)
+    assert killed >= IMPORT_KILLS // 2
 
 
 def torment(folder: Path, kills: int, seed: int) -> int:
