@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -63,7 +64,7 @@ WRONG = [
 
 
 def read(
-    stamps: list[str | None], *layouts: str, timezone: str | None = None, reference: datetime = REFERENCE
+    stamps: Sequence[str | None], *layouts: str, timezone: str | None = None, reference: datetime = REFERENCE
 ) -> list[datetime | None]:
     series = pl.Series("stamp", stamps, dtype=pl.String)
     return read_stamps(series, layouts, timezone=timezone, reference_time=reference).to_list()
@@ -131,6 +132,61 @@ def test_missing_zone_is_the_given_one_also_where_the_clock_jumps(stamp: str, ti
 
 def test_only_the_named_layouts_are_tried() -> None:
     assert read(["2026-11-23 22:04:17", "Nov 23 22:04:17"], "syslog") == [None, instant("2026-11-23T22:04:17Z")]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "first"),
+    [
+        (["02/03/2026 10:00:00", "13/03/2026 10:00:00"], "2026-03-02T10:00:00Z"),
+        (["02/03/2026 10:00:00", "02/13/2026 10:00:00"], "2026-02-03T10:00:00Z"),
+        (["2/3/2026 10:00:00", "2/13/2026 10:00:00"], "2026-02-03T10:00:00Z"),
+        (["02/03/2026 10:00:00", "02/04/2026 10:00:00"], "2026-02-03T10:00:00Z"),
+        (["02/03/2026 10:00:00", "03/03/2026 10:00:00"], "2026-03-02T10:00:00Z"),
+        (["11/12/2025 10:00:00", "12/01/2026 10:00:00"], "2025-12-11T10:00:00Z"),
+        (["12/10/2026 10:00:00"], "2026-10-12T10:00:00Z"),
+        (["10/12/2026 10:00:00"], "2026-10-12T10:00:00Z"),
+        (["11/12/26 10:00:00", "11/13/26 10:00:00"], "2026-11-12T10:00:00Z"),
+        (["11/12/26 10:00:00", "11/12/27 10:00:00"], "2011-12-26T10:00:00Z"),
+        (["02.03.2026 10:00:00"], "2026-03-02T10:00:00Z"),
+        (["02/03/2026 10:00:00 AM"], "2026-02-03T10:00:00Z"),
+        (["02/03 10:00:00", "02/13 10:00:00"], "2026-02-03T10:00:00Z"),
+        (["02/03 10:00:00", "13/03 10:00:00"], "2026-03-02T10:00:00Z"),
+        (["10:00:00 02/03/2026", "10:00:00 02/13/2026"], "2026-02-03T10:00:00Z"),
+    ],
+)
+def test_whole_series_tells_the_order_of_day_and_month(stamps: list[str], first: str) -> None:
+    assert read(stamps)[0] == instant(first)
+
+
+def test_order_of_day_and_month_is_that_near_the_reference_time() -> None:
+    assert read(["03/11/2026 10:00:00"], reference=instant("2026-11-03T10:00:05Z")) == [instant("2026-11-03T10:00:00Z")]
+    assert read(["11/03/2026 10:00:00"], reference=instant("2026-11-03T10:00:05Z")) == [instant("2026-11-03T10:00:00Z")]
+
+
+def test_order_of_day_and_month_in_doubt_is_that_of_the_format() -> None:
+    assert read(["02/03/2026 10:00:00"], "mdy", "dmy") == [instant("2026-02-03T10:00:00Z")]
+    assert read(["02/03/2026 10:00:00"], "dmy", "mdy") == [instant("2026-03-02T10:00:00Z")]
+
+
+def test_stamps_that_begin_otherwise_have_no_say_in_the_order_of_day_and_month() -> None:
+    stamps = ["02/03/2026 10:00:00", "26/11/23 10:00:00", "02.03.2026 10:00:00", "02/13/2026 10:00:00"]
+    assert read(stamps) == [
+        instant("2026-02-03T10:00:00Z"), instant("2026-11-23T10:00:00Z"), instant("2026-03-02T10:00:00Z"),
+        instant("2026-02-13T10:00:00Z"),
+    ]  # fmt: skip
+
+
+def test_column_of_stamps_with_fractions_of_all_layouts_is_read() -> None:
+    moments = [datetime(2026, 11, 23, 22, 4, tzinfo=UTC) + timedelta(milliseconds=7 * number) for number in range(2000)]
+    for written in ("%Y-%m-%d %H:%M:%S.%f", "%d/%b/%Y:%H:%M:%S.%f", "%b %d %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S,%f"):
+        assert read([f"{moment:{written}}" for moment in moments]) == moments
+    assert read([f"{moment.timestamp():.6f}" for moment in moments]) == moments
+    assert read([f"{moment:%Y%m%d-%H:%M:%S}:{moment.microsecond // 1000:03d}" for moment in moments]) == moments
+
+
+def test_column_of_more_shapes_than_stamps_ever_have_is_read_as_far_as_they_are_common() -> None:
+    junk = [f"junk {chr(0x4E00 + number)}" for number in range(5_000)]
+    assert read([*junk, *["Nov 23 22:04:17"] * 2]) == [None] * 5_000 + [instant("2026-11-23T22:04:17Z")] * 2
 
 
 @given(st.integers(86_400, 7_000_000_000), st.integers(0, 999_999), st.integers(-14 * 60, 14 * 60))

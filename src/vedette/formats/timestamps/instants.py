@@ -93,8 +93,8 @@ def _of_calendar(captures: pl.DataFrame, columns: set[str], zone: str | None, re
     naive: pl.Expr = pl.when(pl.col("local").is_between(_EARLIEST, _LATEST)).then("local")
     if "hour" in columns and (captures["hour"] == "24").any():
         naive = naive + pl.when(pl.col("hour") == "24").then(timedelta(days=1)).otherwise(timedelta(0))
-    if "fraction" in columns:
-        naive = naive + pl.duration(microseconds=micros(pl.col("fraction")).fill_null(0))
+    for digits in columns & {"fraction", "attached"}:
+        naive = naive + pl.duration(microseconds=micros(pl.col(digits)).fill_null(0))
     if "millis" in columns and captures["millis"].null_count() < captures.height:
         naive = naive + pl.duration(milliseconds=pl.col("millis").cast(pl.Int64).fill_null(0))
     if "bias" in columns:
@@ -116,7 +116,7 @@ def _time(columns: set[str]) -> pl.Expr:
         return pl.lit("00:00:00")
     second = pl.col("second").fill_null("00").replace("60", "59") if "second" in columns else pl.lit("00")
     text = pl.concat_str(_hour(columns), pl.col("minute"), second, separator=":")
-    return text.replace("24:00:00", "00:00:00")
+    return text.replace("24:00:00", "00:00:00").fill_null("00:00:00")
 
 
 def _hour(columns: set[str]) -> pl.Expr:

@@ -9,7 +9,7 @@ A layout is one regular expression, written with the tokens of _TOKENS. Its capt
 | `day`; `yday`; `week` and `weekday` | day of the month; of the year; ISO 8601 week and day of the week |
 | `hour`, `minute`, `second` | digits; `second` may be left out, without `hour` the day begins |
 | `ampm` | a name of HALVES |
-| `fraction`, `millis` | 1-9 digits of a second; 1-3 digits that count milliseconds |
+| `fraction`, `attached`; `millis` | 1-9 digits of a second; 1-3 digits that count milliseconds |
 | `zone`, `bias` | Z, an offset, a name of ZONES or an IANA name; minutes *west* of Greenwich |
 | `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `epoch_exp` | time since 1970 in that unit; seconds with an exponent |
 | `below` | digits behind the point of milliseconds |
@@ -35,6 +35,7 @@ _TOKENS: Final = {
     "year": r"(?P<year>[0-9]{4})",
     "yy": r"(?P<yy>[0-9]{2})",
     "any-year": r"(?:(?P<year>[0-9]{4})|'?(?P<yy>[0-9]{2}))",
+    "year-and": r"(?:(?P<year>[0-9]{4})(?:,?\s+|[:T_-])|'?(?P<yy>[0-9]{2})(?:,?\s+|[T_-]))",
     "month": r"(?P<month>[0-9]{1,2})",
     "mm": r"(?P<month>[0-9]{2})",
     "mon": rf"(?P<mon>{_LETTER}{{2,12}}|[0-9]{{1,2}}月)\.?",
@@ -50,7 +51,8 @@ _TOKENS: Final = {
     "dots": rf"(?P<hour>[0-9]{{1,2}})\.(?P<minute>[0-9]{{2}})(?:\.(?P<second>[0-9]{{2}}){_FRACTION})?"
     rf"(?:\s?(?P<ampm>{_HALF}))?",
     "loose": rf"(?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{1,2}}):(?P<second>[0-9]{{1,2}}){_FRACTION}",
-    "zone": r"(?:\s?(?:(?P<zone>[Zz]|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?|[A-Z]{2,5}|[A-Z][a-zA-Z]+(?:/[A-Z][\w+-]+){1,2})"
+    "zone": r"(?:,?\s?(?:(?P<zone>[Zz]|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2}|[0-9])?|[A-Z]{2,5}"
+    r"|[A-Z][a-zA-Z]+(?:/[A-Z][\w+-]+){1,2})"
     r"(?:\s?\([^)]*\)|\[[^\]]*\]| [A-Z]{3,4})?|Uhr)(?: m=[+-][0-9.]+)?)?",
     "zone-within": r"(?:(?P<zone>(?:UTC|GMT)?[+-][0-9]{2}:?[0-9]{2}|[A-Z]{1,5})\s)?",
 }
@@ -65,7 +67,7 @@ LAYOUTS: Final = MappingProxyType(
         name: _layout(template)
         for name, template in {
             "iso": r"<year>-<month>-<day><to><minutes><zone>",
-            "iso-basic": r"<year><mm><dd>[Tt_ -]?<hms>(?:[.,]?(?P<fraction>[0-9]{6}|[0-9]{3})|[.,](?P<millis>[0-9]{1,2}))?<zone>",
+            "iso-basic": r"<year><mm><dd>[Tt_ -]?<hms>(?:[.,](?P<fraction>[0-9]{1,9})|(?P<attached>[0-9]{6}|[0-9]{3}))?<zone>",
             "iso-basic-minutes": r"<year><mm><dd>[Tt_ -](?P<hour>[0-9]{2})(?P<minute>[0-9]{2})<zone>",
             "iso-week": r"<year>-?W(?P<week>[0-9]{2})-?(?P<weekday>[0-9])(?:<to><minutes><zone>)?",
             "iso-dots": r"<year>[./-]<month>[./-]<day><to><dots><zone>",
@@ -76,18 +78,18 @@ LAYOUTS: Final = MappingProxyType(
             "ctime-zoned": r"<weekday><mon>\s+<day>\s+<clock>\s<year>\s<zone>",
             "ctime-day-first": r"<weekday><day>\.?\s+<mon>,?\s+<clock>\s<zone-within><year>",
             "clf": r"<day>[/-]<mon>[/-]<year>[: ]<clock><zone>",
-            "rfc2822": r"<weekday><day>\.?[ ./-]*(?:de )?<mon>[ ./-]*(?:de )?<any-year>(?:,?\s+(?:at |à |um )?|[:T_-])<minutes><zone>",
+            "rfc2822": r"<weekday><day>\.?[ ./-]*(?:de )?<mon>[ ./-]*(?:de )?<year-and>(?:at |à |um )?<minutes><zone>",
             "mon-day-year": r"<weekday><mon>[ /.-]+<day>(?:st|nd|rd|th)?[, /.-]+<year>(?:,?\s+(?:at )?|[:T_-])<minutes><zone>",
             "mon-day": r"<weekday><mon>[ /-]+<day>(?:,?\s+(?:at )?|:)<minutes><zone>",
             "day-mon": r"<weekday><day>\.?[ ./-]?<mon>(?:,?\s+|:)<clock><zone>",
-            "year-mon-day": r"<year>[ /.-]<mon>[ /.-]+<day><to><minutes><zone>",
+            "year-mon-day": r"<year>\.?[ /.-]<mon>[ /.-]+<day>\.?<to><minutes><zone>",
             "oracle": r"<day>[ /-]<mon>[ /-]<any-year>\s<dots><zone>",
             "ymd-slashes": r"<year>[/.]<month>[/.]<day>\.?<to><minutes><zone>",
             "ymd-colons": r"<year>:<month>:<day>[ T_-]<clock><zone>",
-            "ymd-compact": r"<year><mm><dd>[Tt_ :-]<loose><zone>",
+            "ymd-compact": r"[A-Z]?<year><mm><dd>[Tt_ :-]<loose><zone>",
             "ymd-words": r"<year>\s?[年년./-]\s?<month>\s?[月월./-]\s?<day>\s?[日일.]?\s*(?:[(（]?"
             + _LETTER
-            + r"{1,3}[)）]?\s+)?"
+            + r"{1,3}[)）]?\s+)??"
             + rf"(?P<ampm>{_HALF})?\s*(?P<hour>[0-9]{{1,2}})\s?(?:[:時时点시])\s?(?P<minute>[0-9]{{2}})"
             r"(?:\s?[:分분]\s?(?P<second>[0-9]{2})[秒초]?)?",
             "yymmdd-hhmmss": r"<yy><mm><dd>(?:\s+|[T_-])(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2}):?(?P<second>[0-9]{2})"

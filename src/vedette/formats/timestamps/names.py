@@ -48,7 +48,7 @@ _NAMES: Final = (
         "eki ekim окт октября октябрь жов жовтня loka lokakuuta lokakuu οκτ oktoober octubre 十月 10月"
     ),
     (
-        "nov november novembre noviembre novembro lis listopada listopad listopadu noi noiembrie kas kasım ноя нояб "
+        "nov november novembre noviembre novembro lis listopada listopad listopadu noi noiembrie лис листопада kas kasım ноя нояб "
         "ноября ноябрь marras marraskuuta marraskuu νοε studenoga 十一月 11月"
     ),
     (
@@ -73,7 +73,11 @@ MONTHS: Final = MappingProxyType(
 """Number of the month by its plain name."""
 
 HALVES: Final = MappingProxyType(
-    {"am": 0, "上午": 0, "午前": 0, "오전": 0, "pm": 12, "下午": 12, "午後": 12, "오후": 12}
+    {
+        plain_name(name): hours
+        for hours, names in ((0, "am 上午 午前 오전"), (12, "pm 下午 午後 오후"))
+        for name in names.split()
+    }
 )  # fmt: skip
 """Hours before the half of the day, by its plain name."""
 

@@ -13,7 +13,8 @@ import polars as pl
 
 from vedette.formats.timestamps.names import ZONES
 
-_OFFSET: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?")
+_OFFSET: Final = re.compile(r"(?:UTC|GMT)?([+-])(?:(\d{3})|(\d{1,2})(?::?(\d{2}))?)")
+"""Three digits are minutes, as WMI and Db2 write them."""
 _WIDEST: Final = timedelta(hours=18)
 
 
@@ -47,9 +48,7 @@ def fixed_offset(name: str) -> timedelta | None:
     match = _OFFSET.fullmatch(name)
     if match is None:
         return None
-    digits = match[2] + (match[3] or "")
-    hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
-    east = timedelta(hours=hours, minutes=minutes)
+    east = timedelta(minutes=int(match[2])) if match[2] else timedelta(hours=int(match[3]), minutes=int(match[4] or 0))
     if east > _WIDEST:
         return None
     return -east if match[1] == "-" else east
