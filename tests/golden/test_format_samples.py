@@ -46,7 +46,7 @@ def read_line(library: FormatLibrary, definition: FormatFile, sample: Sample) ->
     lines = pl.Series([sample.line])
     if not one.matches(lines).item():
         return None
-    row = one.parse(lines, ParseContext(REFERENCE)).row(0, named=True)
+    row = one.parse(lines, ParseContext(REFERENCE, header=sample.header)).row(0, named=True)
     if definition.codec == "json":
         assert json.loads(row.pop("fields")) == json.loads(sample.line)
     columns = flattened(row)

@@ -13,6 +13,7 @@ import polars as pl
 
 from vedette.formats.definition import FIELD_PREFIX, Case, Condition, column_of
 from vedette.model.events import EVENT_SCHEMA
+from vedette.model.severity import HIGHEST, LOWEST
 
 LEVEL_NAMES: Final = MappingProxyType(
     {
@@ -70,6 +71,8 @@ def typed_columns(
             columns.append(canonical_ip(captures[name]).alias(name.replace("address", "ip")))
         elif name in ("source.ip", "destination.ip"):
             columns.append(canonical_ip(captures[name]))
+        elif name == "event.severity":
+            columns.append(pl.col(name).cast(pl.Float64, strict=False).round().clip(LOWEST, HIGHEST).cast(pl.UInt8))
         elif name in EVENT_SCHEMA:
             dtype = EVENT_SCHEMA[name]
             columns.append(pl.col(name) if dtype == pl.String else pl.col(name).cast(dtype, strict=False))

@@ -21,10 +21,14 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class ParseContext:
-    """What lines alone cannot tell. `timezone` is an IANA name or None for UTC; `reference_time` is aware."""
+    """What lines alone cannot tell. `timezone` is an IANA name or None for UTC; `reference_time` is aware.
+
+    `header` is the line before them that names their columns, where one did.
+    """
 
     reference_time: datetime
     timezone: str | None = None
+    header: str | None = None
 
 
 class Format(Protocol):

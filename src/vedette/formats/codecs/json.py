@@ -19,6 +19,7 @@ from vedette.formats.contract import ParseContext
 
 _OBJECT: Final = r'^\s*\{\s*(?:"|\})'
 _MOST_KEYS: Final = 256
+_MOST_KEYS_ONE_BY_ONE: Final = 2_048
 _DEEPEST: Final = 8
 
 
@@ -62,11 +63,26 @@ def _decoded(lines: pl.Series) -> dict[str, pl.Series] | None:
     return leaves if len(leaves) <= _MOST_KEYS else None
 
 
+def texts_by_key(lines: pl.Series) -> dict[str, pl.Series]:
+    """The scalar values of all lines as text by their dotted key, one row a line."""
+    leaves = _decoded(lines)
+    if leaves is not None:
+        return {name: _as_text(values) for name, values in leaves.items() if _is_scalar(values)}
+    objects = [dict(_flat(_object_in(line), "", _DEEPEST)) for line in lines]
+    names = itertools.islice(dict.fromkeys(name for one in objects for name in one), _MOST_KEYS_ONE_BY_ONE)
+    return {name: pl.Series(name, [_scalar_text(one.get(name)) for one in objects], dtype=pl.String) for name in names}
+
+
 def _chosen(leaves: Mapping[str, pl.Series], keys: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     """Text by column."""
+    scalars = {name for name, values in leaves.items() if _is_scalar(values)}
     columns: list[pl.Series] = []
     for column, names in keys.items():
-        texts = [_as_text(leaves[name]).alias(name) for name in names if name in leaves and _is_scalar(leaves[name])]
+        texts = [
+            _joined_text([leaves[part] for part in name.split("+")]).alias(name)
+            for name in names
+            if all(part in scalars for part in name.split("+"))
+        ]
         if texts:
             columns.append(pl.DataFrame(texts).select(pl.coalesce(pl.all()).alias(column)).to_series())
     return pl.DataFrame(columns)
@@ -78,9 +94,8 @@ def _chosen_one_by_one(lines: pl.Series, keys: Mapping[str, Sequence[str]]) -> p
     for line in lines:
         values = dict(_flat(_object_in(line), "", _DEEPEST))
         for column, names in keys.items():
-            present = (values[name] for name in names if isinstance(values.get(name), (str, int, float)))
-            value = next(present, None)
-            columns[column].append(value if value is None or isinstance(value, str) else json.dumps(value))
+            texts = (_joined_or_none([_scalar_text(values.get(part)) for part in name.split("+")]) for name in names)
+            columns[column].append(next((text for text in texts if text is not None), None))
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
@@ -117,6 +132,24 @@ def _flat(value: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[str
 
 def _is_scalar(values: pl.Series) -> bool:
     return not values.dtype.is_nested() and values.dtype != pl.Null
+
+
+def _joined_or_none(texts: Sequence[str | None]) -> str | None:
+    present = [text for text in texts if text is not None]
+    return " ".join(present) if len(present) == len(texts) else None
+
+
+def _scalar_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, (int, float)) else None
+
+
+def _joined_text(values: Sequence[pl.Series]) -> pl.Series:
+    if len(values) == 1:
+        return _as_text(values[0])
+    texts = [_as_text(one).alias(str(place)) for place, one in enumerate(values)]
+    return pl.DataFrame(texts).select(pl.concat_str(pl.all(), separator=" ")).to_series()
 
 
 def _as_text(values: pl.Series) -> pl.Series:

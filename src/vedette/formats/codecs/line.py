@@ -16,6 +16,7 @@ from vedette.model.events import EVENT_SCHEMA
 
 TIME_MISSING: Final = "time-missing"
 TIME_WRONG: Final = "time-wrong"
+_CODE: Final = "event.code"
 _LEAST_SPECIFIC: Final = 0.8
 """How much of its confidence a format of rank 0 keeps; one of rank 100 keeps all."""
 
@@ -52,30 +53,30 @@ class LineFormat(ABC):
         fit = self.matches(lines)
         if fit.all():
             return self.parse_matching(lines, context)
-        rows = pl.DataFrame({"row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
+        if not fit.any():
+            return _unparsed(lines)
+        rows = pl.DataFrame({"line": lines, "row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
         parsed = self.parse_matching(lines.filter(fit), context).with_columns(rows.filter(fit)["row"])
-        whole = rows.join(parsed, on="row", how="left", maintain_order="left").drop("row")
-        return whole.with_columns(
-            pl.col("parse.status").fill_null("unparsed"),
-            pl.col("vedette.marks")
-            if fit.all()
-            else pl.when(fit).then("vedette.marks").otherwise(pl.lit(TIME_MISSING)),
-            (pl.when(fit).then("message") if "message" in whole.columns else pl.lit(None, dtype=pl.String))
-            .fill_null(lines)
-            .alias("message"),
-        )
+        others = rows.filter(~fit)
+        whole = pl.concat([parsed, _unparsed(others["line"]).with_columns(others["row"])], how="diagonal")
+        return whole.sort("row").drop("row")
 
     def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         """As `parse`, for lines of which all match."""
         parts = self.split(lines, context)
         columns = self.typed(parts)
         if self.definition.cases:
-            columns = apply_cases(columns, self.definition.cases)
+            columns = self._with_cases(columns, parts)
         if self.definition.defaults:
             columns = _with_defaults(columns, self.definition)
         if "message" not in columns.columns:
             columns = columns.with_columns(lines.alias("message"))
         return columns.with_columns(*self._times(parts, context), pl.lit("parsed").alias("parse.status"))
+
+    def _with_cases(self, columns: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
+        if _CODE not in parts.columns:
+            return apply_cases(columns, self.definition.cases)
+        return apply_cases(columns.with_columns(parts[_CODE]), self.definition.cases).drop(_CODE)
 
     def typed(self, parts: pl.DataFrame) -> pl.DataFrame:
         """Event columns of what `split` returned, without the time."""
@@ -93,6 +94,15 @@ class LineFormat(ABC):
             return time, pl.lit(None, dtype=pl.String).alias("vedette.marks")
         mark = pl.when(stamps.is_null()).then(pl.lit(TIME_MISSING)).when(time.is_null()).then(pl.lit(TIME_WRONG))
         return time, mark.alias("vedette.marks")
+
+
+def _unparsed(lines: pl.Series) -> pl.DataFrame:
+    """Lines that are not the format's."""
+    return lines.to_frame("message").with_columns(
+        pl.lit(None, dtype=EVENT_SCHEMA["@timestamp"]).alias("@timestamp"),
+        pl.lit(TIME_MISSING).alias("vedette.marks"),
+        pl.lit("unparsed").alias("parse.status"),
+    )
 
 
 def _with_defaults(columns: pl.DataFrame, definition: FormatFile) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.codecs.line import LineFormat
+from vedette.formats.codecs.pairs import OBJECT, distinct, objects_of, pairs_in, unquoted
 from vedette.formats.contract import ParseContext
 
 _KEY: Final = r"[A-Za-z_@][\w.@/:-]*"
@@ -14,7 +15,6 @@ _VALUE: Final = r'(?:"(?:[^"\\]|\\.)*"|[^\s"]*)'
 _LINE: Final = rf"^\s*{_KEY}={_VALUE}(?: +{_KEY}(?:={_VALUE})?)+\s*$"
 _TELLING: Final = r"(?:^|\s)(?:time|ts|t|timestamp|level|lvl|severity|msg|message|at)="
 _PAIR: Final = rf"{_KEY}={_VALUE}"
-_OBJECT: Final = "__object"
 
 
 class LogfmtFormat(LineFormat):
@@ -42,44 +42,16 @@ class LogfmtFormat(LineFormat):
             texts = chosen.filter(pl.col("column") == column).select("row", pl.col("text").alias(column))
             rows = rows.join(texts, on="row", how="left", maintain_order="left")
         others = pairs.join(chosen, on=("row", "key"), how="anti", maintain_order="left")
-        rows = rows.join(_objects(others), on="row", how="left", maintain_order="left")
+        rows = rows.with_columns(objects_of(others, lines.len()))
         message = pl.col("message").fill_null(pl.col("line")) if "message" in rows.columns else pl.col("line")
         return rows.with_columns(message.alias("message")).drop("row", "line")
 
     def typed(self, parts: pl.DataFrame) -> pl.DataFrame:
-        return super().typed(parts.drop(_OBJECT)).with_columns(parts[_OBJECT].alias("fields"))
+        return super().typed(parts.drop(OBJECT)).with_columns(parts[OBJECT].alias("fields"))
 
 
 def _pairs(lines: pl.Series) -> pl.DataFrame:
     """Columns `row`, `key`, `text` of all pairs in order; of a key repeated in a line the first, none without a value."""
-    pair, row = pl.col("pair"), pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)
-    return (
-        pl.DataFrame([row.alias("row"), lines.str.extract_all(_PAIR).alias("pair")])
-        .explode("pair")
-        .drop_nulls()
-        .with_columns(place=pair.str.find("=", literal=True))
-        .select("row", key=pair.str.head("place"), text=pair.str.slice(pl.col("place") + 1))
-        .with_columns(
-            text=pl.when(pl.col("text").str.starts_with('"')).then(_unquoted(pl.col("text"))).otherwise("text")
-        )
-        .filter(pl.col("text") != "")
-        .unique(("row", "key"), keep="first", maintain_order=True)
-    )
-
-
-def _objects(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The pairs of a row as a JSON object, in their order."""
-    text = pl.struct(v=pl.col("text")).struct.json_encode().str.slice(5).str.strip_suffix("}")
-    member = pl.concat_str(pl.lit('"'), "key", pl.lit('":'), text)
-    rows = pairs.select("row", member.alias("member")).group_by("row", maintain_order=True)
-    inner = rows.agg(pl.col("member").str.join(","))
-    return inner.select("row", pl.format("{}{}{}", pl.lit("{"), "member", pl.lit("}")).alias(_OBJECT))
-
-
-def _unquoted(text: pl.Expr) -> pl.Expr:
-    inner = text.str.slice(1).str.strip_suffix('"')
-    return (
-        inner.str.replace_all(r"\n", "\n", literal=True)
-        .str.replace_all(r"\t", "\t", literal=True)
-        .str.replace_all(r'\\(["\\])', "$1")
-    )
+    text = pl.col("text")
+    pairs = pairs_in(lines, _PAIR)
+    return distinct(pairs.with_columns(text=pl.when(text.str.starts_with('"')).then(unquoted(text)).otherwise(text)))

@@ -44,9 +44,9 @@ class PatternFormat(LineFormat):
             if fits.any():
                 parts.append(captures.filter(fits))
                 left = left.filter(~fits)
-        if len(parts) == 1:
-            return parts[0].drop("row")
-        return pl.concat(parts, how="diagonal").sort("row").drop("row")
+        whole = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal").sort("row")
+        whole = whole.drop("row")
+        return whole.with_columns(pl.all().str.strip_chars()) if self.definition.trim else whole
 
 
 class PlainFormat(LineFormat):

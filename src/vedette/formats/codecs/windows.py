@@ -1,0 +1,152 @@
+"""Windows events: as XML (one event a line), as the JSON that parsers of .evtx files print, and flat as shippers do.
+
+The names of System, EventData and UserData are flattened to what rules call them: `EventID`, `Channel`, `Computer`,
+`Provider_Name`, `TargetUserName`, `CommandLine` …
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import polars as pl
+
+from vedette.formats.codecs.json import texts_by_key
+from vedette.formats.codecs.keyed import Captures, KeyedFormat
+from vedette.formats.codecs.pairs import pairs_of_columns
+from vedette.formats.contract import ParseContext
+
+_XML: Final = r"^\s*(?:<\?xml[^>]*>\s*)?<Event[\s>](?s:.*)</Event>\s*$"
+_OBJECT: Final = r"(?s)^\s*\{.*\}\s*$"
+_JSON: Final = (
+    r'^\s*\{\s*"Event"\s*:\s*\{|"(?:EventID|event_id)"\s*:\s*(?:"?[0-9]|\{).*"(?:Channel|channel|log_name)"\s*:'
+    r'|"(?:Channel|channel|log_name)"\s*:.*"(?:EventID|event_id)"\s*:\s*(?:"?[0-9]|\{)'
+)
+_ELEMENT: Final = r"(?s)<[A-Za-z][^<>]*>[^<]*"
+_NAME: Final = r"^<(?:[A-Za-z0-9_]+:)?([A-Za-z0-9_.-]+)"
+_TEXT: Final = r"(?s)^<[^>]*[^/>]>(.*)$"
+_MARKUP: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
+_ATTRIBUTES: Final = {
+    ("Provider", "Name"): "Provider_Name",
+    ("TimeCreated", "SystemTime"): "TimeCreated",
+    ("Execution", "ProcessID"): "Execution_ProcessID",
+    ("Execution", "ThreadID"): "Execution_ThreadID",
+    ("Security", "UserID"): "Security_UserID",
+    ("Correlation", "ActivityID"): "ActivityID",
+}
+"""Attributes of System that say something, and the key they become."""
+
+_GROUP_CHANGES: Final = (
+    "4727", "4728", "4729", "4730", "4731", "4732", "4733", "4734", "4735", "4737", "4754", "4755", "4756", "4757",
+    "4758", "4764", "4799",
+)  # fmt: skip
+"""Events of the Security log whose target is a group."""
+
+_PREFIX: Final = re.compile(
+    r"^(?:Event\.(?:System|EventData|UserData\.[^.]+|UserData)|EventData|winlog\.event_data|winlog\.user_data"
+    r"|event_data|user_data|System)\."
+)
+_RENAMED: Final = {
+    **{f"{element}.#attributes.{name}": key for (element, name), key in _ATTRIBUTES.items()},
+    "winlog.event_id": "EventID", "event_id": "EventID", "winlog.channel": "Channel", "log_name": "Channel",
+    "channel": "Channel", "winlog.computer_name": "Computer", "computer_name": "Computer", "Hostname": "Computer",
+    "winlog.provider_name": "Provider_Name", "provider_name": "Provider_Name", "source_name": "Provider_Name",
+    "SourceName": "Provider_Name", "ProviderName": "Provider_Name", "winlog.process.pid": "Execution_ProcessID",
+    "ExecutionProcessID": "Execution_ProcessID", "winlog.record_id": "EventRecordID", "record_number": "EventRecordID",
+    "RecordNumber": "EventRecordID", "@timestamp": "TimeCreated",
+}  # fmt: skip
+
+
+class WindowsFormat(KeyedFormat):
+    """One event a line in any of these layouts."""
+
+    def matches(self, lines: pl.Series) -> pl.Series:
+        is_xml, is_json = self._contains(_XML), self._contains(_OBJECT) & self._contains(_JSON)
+        looks = lines.to_frame("line").select(
+            line="line", is_xml=is_xml.fill_null(value=False), is_json=is_json.fill_null(value=False)
+        )
+        if looks["is_json"].any():
+            looks = looks.with_columns(is_json=pl.when("is_json").then("line").str.json_path_match("$").is_not_null())
+        return looks["is_xml"] | looks["is_json"]
+
+    def read_pairs(self, lines: pl.Series, context: ParseContext) -> tuple[pl.DataFrame, Captures]:
+        rows = pl.DataFrame({"line": lines}).with_row_index("place")
+        is_xml = lines.str.contains(r"^\s*<")
+        parts = [
+            _renumbered(read(some["line"]), some["place"])
+            for read, some in ((_pairs_of_xml, rows.filter(is_xml)), (_pairs_of_json, rows.filter(~is_xml)))
+            if some.height
+        ]
+        pairs = pl.concat(parts).sort("row", maintain_order=True)
+        return pairs, {"user.name": _actors_of_group_changes(pairs, lines.len())}
+
+
+def _actors_of_group_changes(pairs: pl.DataFrame, height: int) -> pl.Series:
+    """Who changed a group, where the event tells of one: its target is the group, no user. Null elsewhere."""
+    key, text = pl.col("key"), pl.col("text")
+    changes = pairs.filter((key == "EventID") & text.is_in(_GROUP_CHANGES)).select("row")
+    actors = pairs.filter(key == "SubjectUserName").join(changes, on="row", how="semi").unique("row", keep="first")
+    rows = pl.DataFrame({"row": pl.int_range(height, dtype=pl.UInt32, eager=True)})
+    return rows.join(actors, on="row", how="left", maintain_order="left")["text"]
+
+
+def _renumbered(pairs: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    return pairs.with_columns(row=places.gather(pairs["row"]))
+
+
+def _pairs_of_xml(lines: pl.Series) -> pl.DataFrame:
+    row = pl.int_range(lines.len(), dtype=pl.UInt32, eager=True).alias("row")
+    element = pl.col("element")
+    elements = (
+        pl.DataFrame([row, lines.str.extract_all(_ELEMENT).alias("element")])
+        .explode("element")
+        .drop_nulls()
+        .select("row", "element", name=element.str.extract(_NAME, 1), text=element.str.extract(_TEXT, 1))
+    )
+    is_data = pl.col("name").is_in(["Data", "ComplexData"])
+    key = pl.when(is_data).then(pl.coalesce(_attribute("Name"), "name")).otherwise("name")
+    attributes = [
+        elements.filter(pl.col("name") == name).select("row", pl.lit(key).alias("key"), _attribute(part).alias("text"))
+        for (name, part), key in _ATTRIBUTES.items()
+    ]
+    pairs = pl.concat([*attributes, elements.select("row", key=key, text="text")]).drop_nulls()
+    return pairs.with_columns(text=_plain(pl.col("text"))).filter(pl.col("text") != "")
+
+
+def _pairs_of_json(lines: pl.Series) -> pl.DataFrame:
+    texts = texts_by_key(lines)
+    return pairs_of_columns(
+        {
+            name: pl.DataFrame([texts[key].alias(key) for key in keys]).select(pl.coalesce(pl.all())).to_series()
+            for name, keys in sorted(_keys_by_name(texts).items())
+        }
+    )
+
+
+def _keys_by_name(keys: Iterable[str]) -> dict[str, list[str]]:
+    named: dict[str, list[str]] = {}
+    for key in sorted(keys):  # not in the order of the rows' schema, so that a row does not depend on its neighbours
+        if (name := _flat_name(key)) is not None:
+            named.setdefault(name, []).append(key)
+    return named
+
+
+def _flat_name(key: str) -> str | None:
+    """None for what says nothing: namespaces, and attributes that nobody asks for."""
+    flat = _PREFIX.sub("", key)
+    name = _RENAMED.get(flat, flat.removesuffix(".0").removesuffix(".#text"))
+    return None if "#attributes" in name else name
+
+
+def _attribute(name: str) -> pl.Expr:
+    tag = pl.col("element").str.extract(r"(?s)^(<[^>]*>)", 1)
+    return pl.coalesce(tag.str.extract(rf'\s{name}="([^"]*)"', 1), tag.str.extract(rf"\s{name}='([^']*)'", 1))
+
+
+def _plain(text: pl.Expr) -> pl.Expr:
+    """Entities as the characters they stand for."""
+    plain = text.str.replace_all(r"&#(?:13|x0?[Dd]);", "").str.replace_all(r"&#(?:10|x0?[Aa]);", "\n")
+    for entity, character in _MARKUP:
+        plain = plain.str.replace_all(entity, character, literal=True)
+    return pl.when(text.str.contains("&", literal=True)).then(plain).otherwise(text).str.strip_chars()
