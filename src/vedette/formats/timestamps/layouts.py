@@ -109,7 +109,7 @@ LAYOUTS: Final = MappingProxyType(
             "clock-ymd": r"<clock>(?:\s<zone-within>|,\s?)<year>[./-]<month>[./-]<day>",
             "clock-dmy": r"<clock>(?:\s<zone-within>|,\s?)<day>[./-]<month>[./-]<any-year>",
             "clock-mdy": r"<clock>(?:\s<zone-within>|,\s?)<month>[./-]<day>[./-]<any-year>",
-            "cmtrace": rf"{_CLOCK}\.(?P<fraction>[0-9]{{1,9}})(?P<bias>[+-][0-9]{{1,3}})?\"?,? date=\"?<month>-<day>-<year>",
+            "cmtrace": rf"{_CLOCK}(?:\.(?P<fraction>[0-9]{{1,9}}))?(?P<bias>[+-][0-9]{{1,3}})?\"?,? date=\"?<month>-<day>-<year>",
             "epoch-s": r"(?P<epoch_s>[0-9]{9,11})(?:[.,:](?P<fraction>[0-9]{1,9})[0-9]*)?s?",
             "epoch-ms": r"(?P<epoch_ms>[0-9]{12,13})(?:[.,](?P<below>[0-9]{1,3})[0-9]*)?(?:ms)?",
             "epoch-us": r"(?P<epoch_us>[0-9]{15,16})(?:\.[0-9]+)?(?:us)?",
