@@ -200,6 +200,26 @@ def test_a_folder_is_read_with_what_is_below_it(tmp_path: Path, data: Path) -> N
     assert sorted(event["event.original"] for event in stored_events(data)) == LINES[:2]
 
 
+def test_files_of_a_folder_that_are_no_text_are_left_out_in_one_sentence(tmp_path: Path, data: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.log").write_text(LINES[0] + "\n")
+    for number in range(12):
+        (logs / f"{number}.bin").write_bytes(b"\x7fELF\2\1\1\0\0")
+    done = run("import", logs, "--data-dir", data)
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert "12 files left out, not text" in done.stderr
+    (logs / "a.log").unlink()
+    assert run("import", logs, "--data-dir", data).returncode == 2
+
+
+def test_a_source_that_does_not_exist_yet_is_added_and_said(tmp_path: Path, data: Path) -> None:
+    done = run("sources", "add", tmp_path / "later.log", "--data-dir", data)
+    assert done.returncode == 0
+    assert "does not exist yet" in done.stderr
+
+
 def test_sources_are_listed_added_disabled_and_removed_without_a_server(log: Path, data: Path) -> None:
     assert run("sources", "add", log, "--name", "doors", "--data-dir", data).returncode == 0
     assert "doors" in run("sources", "--data-dir", data).stdout

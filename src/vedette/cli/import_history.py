@@ -13,7 +13,7 @@ import typer
 
 from vedette.cli.options import DataDir, LogLevel, Paths
 from vedette.cli.progress import Advance, reading_progress
-from vedette.cli.terminal import complain, err, human_bytes, out, plural
+from vedette.cli.terminal import complain_of, err, human_bytes, out, plural
 
 if TYPE_CHECKING:
     from vedette.app import Core
@@ -38,6 +38,7 @@ class Imported:
     seconds: float
     seconds_by_stage: dict[str, float]
     problems: list[str]
+    left_out: list[str]
 
     @property
     def events_per_second(self) -> float:
@@ -79,7 +80,7 @@ def import_history(
     from vedette.model.clock import SystemClock
     from vedette.settings import Settings
 
-    settings = Settings.load(data_dir=data_dir, log_level=log_level or "warning")
+    settings = Settings.load(data_dir=data_dir, log_level=log_level or "error")  # what is wrong is told in sentences
     set_up_logging(settings.log_level, settings.log_format)
     clock = SystemClock()
     histories = history_sources(
@@ -96,7 +97,7 @@ def import_history(
         typer.echo(json.dumps(asdict(imported)))
     else:
         _print(imported)
-    if imported.problems and not imported.files:
+    if (imported.problems or imported.left_out) and not imported.files:
         raise typer.Exit(2)
 
 
@@ -119,20 +120,21 @@ async def _import(core: Core, histories: list[FileHistory], advance: Advance) ->
     seconds = time.perf_counter() - started
     stats = core.pipeline.stats()
     problems = [problem for history in histories for problem in history.problems]
+    left_out = [file for history in histories for file in history.left_out]
     return Imported(
-        files=sum(history.progress.files for history in histories) - len(problems),
+        files=sum(history.progress.files for history in histories) - len(problems) - len(left_out),
         bytes=sum(history.progress.total_bytes for history in histories),
         events=stats.events,
         findings=stats.findings,
         seconds=seconds,
         seconds_by_stage=dict(stats.seconds),
-        problems=problems,
+        problems=[*map(str, core.middle.library.problems), *problems],
+        left_out=left_out,
     )
 
 
 def _print(imported: Imported) -> None:
-    for problem in imported.problems:
-        complain(problem)
+    complain_of(imported.problems, imported.left_out)
     if imported.files and not imported.bytes:
         out().print(f"Nothing to import: {plural(imported.files, 'file')}, all of it empty.")
         return

@@ -96,6 +96,7 @@ def _usage_error(error: TyperException) -> int:
         return USAGE_ERROR
     command = context.command_path if context is not None else "vedette"
     text = error.format_message() if hasattr(error, "format_message") else str(error)
+    text = text.replace("Value error, ", "").replace("Input should", "it should")
     complain(f"{_with_value(error, text.rstrip('.'))}; see '{command} --help'")
     return USAGE_ERROR
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from vedette.cli.options import DataDir, Paths
 from vedette.cli.progress import Advance, reading_progress
 from vedette.cli.search import Output, local_time
-from vedette.cli.terminal import complain, out, plural, safe, severity_text
+from vedette.cli.terminal import complain_of, out, plural, safe, severity_text
 from vedette.model.errors import SettingsError
 from vedette.model.severity import HIGH
 
@@ -75,7 +75,7 @@ def scan(
     from vedette.model.clock import SystemClock
     from vedette.settings import Settings
 
-    set_up_logging("warning", "auto")
+    set_up_logging("error", "auto")  # what is wrong is told in sentences
     reference = _moment(reference_time) if reference_time else None
     clock = SystemClock()
     settings = Settings.load(data_dir=data_dir)
@@ -89,9 +89,10 @@ def scan(
             judged = middle.judge.judge(batches)
             reporter.events(judged.events)
             findings |= {finding.id: finding for finding in judged.findings}
-    for history in histories:
-        for problem in history.problems:
-            complain(problem)
+    complain_of(
+        [*map(str, middle.library.problems), *(problem for history in histories for problem in history.problems)],
+        [file for history in histories for file in history.left_out],
+    )
     ordered = sorted(findings.values(), key=lambda finding: finding.last_seen)
     reporter.findings(ordered)
     if any(finding.severity >= HIGH for finding in ordered):

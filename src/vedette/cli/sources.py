@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -81,6 +83,9 @@ def add(
         document["name"] = name
     with _place(data_dir or context.obj) as place:
         typer.echo(f"watching as {place.add(document)}")
+    for path in paths:
+        if not glob.has_magic(path) and not Path(path).expanduser().exists():
+            complain(f"'{path}' does not exist yet; check its spelling, or wait: it is read as soon as it is there")
 
 
 @app.command("remove")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
@@ -20,6 +21,7 @@ SEVERITY_STYLE: Final = {
 }
 SEVERITY_GLYPH: Final = {"critical": "●", "high": "◕", "medium": "◑", "low": "◔", "informational": "○"}
 
+_MOST_PROBLEMS: Final = 10
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -33,6 +35,16 @@ def safe(text: str) -> str:
 def complain(sentence: str) -> None:
     """One sentence on standard error."""
     sys.stderr.write(f"vedette: {safe(sentence)}\n")
+
+
+def complain_of(problems: Sequence[str], left_out: Sequence[str] = ()) -> None:
+    """What was wrong with the files that a command read: the first ones, and how many more there are."""
+    for problem in problems[:_MOST_PROBLEMS]:
+        complain(problem)
+    if len(problems) > _MOST_PROBLEMS:
+        complain(f"and {len(problems) - _MOST_PROBLEMS:,} more problems like these")
+    if left_out:
+        complain(f"{plural(len(left_out), 'file')} left out, not text; the first: {left_out[0].rpartition(':')[0]}")
 
 
 def out() -> Console:

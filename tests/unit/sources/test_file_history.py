@@ -100,10 +100,17 @@ def test_a_damaged_file_gives_what_is_readable_and_the_others_are_read(tmp_path:
     texts = texts_of(batches)
     assert texts[:3] == ["0", "1", "2"]
     assert "fine" in texts
-    assert kinds_of(batches) == ["unreadable"] * 3
+    assert kinds_of(batches) == ["unreadable"] * 2
     assert any("ends too early" in problem for problem in history.problems)
-    assert any("a program, not text" in problem for problem in history.problems)
+    assert ["a program, not text" in problem for problem in history.left_out] == [True]
     assert any("missing.log' does not exist" in problem for problem in history.problems)
+
+
+def test_a_binary_file_that_was_named_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "c.log").write_bytes(b"\x7fELF\2\1\1\0\0")
+    history = FileHistory(config_of(tmp_path / "c.log"))
+    assert kinds_of(list(history.batches(()))) == ["unreadable"]
+    assert ["a program, not text" in problem for problem in history.problems] == [True]
 
 
 def test_progress_reaches_its_total(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ class FileHistory:
     too, marked UNFINISHED; should the file grow later, its rest is a record of its own. Resumable by content: files
     that were read are recognised under any name, also compressed, and only what is new is given out. The same holds
     between import and following, as long as both use the same source id, which they do for the same paths. A file that
-    cannot be read is told in a note and in `problems`, and the others are read.
+    cannot be read is told in a note and in `problems`, and the others are read. `left_out` are the files of folders and
+    patterns that hold something else than text.
     """
 
     def __init__(
@@ -80,6 +81,8 @@ class FileHistory:
         )
         self._progress = HistoryProgress(0, 0, 0, 0, "")
         self.problems: list[str] = []
+        self.left_out: list[str] = []
+        self._named: set[str] = set()
 
     @property
     def id(self) -> str:
@@ -109,6 +112,8 @@ class FileHistory:
                 continue
             try:
                 yield from self._from_file(path, known, sum(sizes[:index]))
+            except _NotText as error:
+                self.left_out.append(str(error))
             except SourceError as error:
                 self.problems.append(str(error))
                 log.warning("history_file_unreadable", source=self.id, path=path)
@@ -121,6 +126,7 @@ class FileHistory:
         exclude = HISTORY_EXCLUDES if config.exclude == DEFAULT_EXCLUDES else config.exclude
         found = expand(config.paths, recursive=config.recursive, include=config.include, exclude=exclude)
         self.problems.extend(found.problems.values())
+        self._named = found.named
         return sorted(found.files, key=_reading_order)
 
     def _from_file(self, path: str, known: list[Position], done_before: int) -> Iterator[EntryBatch]:
@@ -138,7 +144,8 @@ class FileHistory:
         content = PlainContent(path)
         if kind := looks_binary(content.read_at(0, PROBE_BYTES)):
             content.close()
-            raise SourceUnreadable(f"'{path}' holds {kind}, not text: name a text file")
+            is_named = path in self._named
+            raise (SourceUnreadable if is_named else _NotText)(f"'{path}' holds {kind}, not text: name a text file")
         return content
 
     def _reader(self, content: Content, path: str, known: list[Position]) -> GenerationReader:
@@ -184,6 +191,10 @@ class FileHistory:
         counts = {**lines.counts, "bytes": splitter.offset - before}
         base = empty_batch(self._settings, None, path=STDIN, counts={k: v for k, v in counts.items() if v})
         return replace(base, generation=generation, frame=lines.frame, size_bytes=counts["bytes"] + base.size_bytes)
+
+
+class _NotText(SourceUnreadable):
+    """A file nobody named holds something else than text."""
 
 
 def _reading_order(path: str) -> tuple[str, tuple[int, int, str, int]]:
