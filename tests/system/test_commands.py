@@ -205,7 +205,7 @@ def test_files_of_a_folder_that_are_no_text_are_left_out_in_one_sentence(tmp_pat
     logs.mkdir()
     (logs / "a.log").write_text(LINES[0] + "\n")
     for number in range(12):
-        (logs / f"{number}.bin").write_bytes(b"\x7fELF\2\1\1\0\0")
+        (logs / f"program-{number}").write_bytes(b"\x7fELF\2\1\1\0\0")
     done = run("import", logs, "--data-dir", data)
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
