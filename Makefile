@@ -37,8 +37,12 @@ bench: .venv/dev.stamp console
 faults: .venv/dev.stamp test-tools
 	VEDETTE_FAULT_KILLS=$${VEDETTE_FAULT_KILLS:-2000} $(BIN)/python -m pytest -n 2 --timeout 0 tests/faults
 
-docs: .venv/dev.stamp
+docs: .venv/dev.stamp console-tools
 	$(BIN)/python docs/generate.py
+	@if [ -n "$(NPM)" ]; then \
+	  $(BIN)/python -c 'import json, vedette.api; print(json.dumps(vedette.api.openapi_document()))' > ui/openapi.json && \
+	  (cd ui && OPENAPI=openapi.json npm run --silent types); rm -f ui/openapi.json; \
+	else echo "npm is not installed: the console's types were not made"; fi
 
 lock: 
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
