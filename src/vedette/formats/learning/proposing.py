@@ -1,0 +1,253 @@
+"""From lines that no format explains to a format file, and how good it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+import yaml
+from polars.exceptions import PolarsError
+from pydantic import ValidationError
+
+from vedette.formats.codecs import CODECS
+from vedette.formats.contract import ParseContext
+from vedette.formats.definition import FormatFile, captures_of, column_of
+from vedette.formats.learning.kinds import ABSENT, kind_of, level_names
+from vedette.formats.learning.known import FAILURE, SUCCESS
+from vedette.formats.learning.naming import name_captures, used_levels
+from vedette.formats.learning.parts import Capture, Part, captures_in, render
+from vedette.formats.learning.rows import Row, rows_of
+from vedette.formats.learning.stamps import find_stamps, layouts_of
+from vedette.formats.learning.structure import read
+
+MOST_LINES: Final = 500
+FEWEST_LINES: Final = 5
+_LONGEST_LINE: Final = 2_000
+_HELD_BACK: Final = 4
+"""Every fourth line is kept from learning, to judge by it."""
+_MOST_PATTERNS: Final = 8
+_SMALLEST_SHARE: Final = 0.03
+_CLUSTERS_TRIED: Final = 3
+_RANK: Final = 55
+_SIGNATURE_WORDS: Final = 4
+_SAMPLES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a proposal did on lines it was not learned from. Shares are 0 to 1; `confidence` sums it up."""
+
+    lines: int
+    held_back: int
+    parsed: float
+    stamps: float
+    columns: tuple[str, ...]
+    confidence: float
+    reasons: tuple[str, ...]
+    misfits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A format, as its file says it, and how good it is."""
+
+    definition: FormatFile
+    text: str
+    evaluation: Evaluation
+
+
+def propose(lines: Sequence[str], *, name: str, title: str, reference_time: datetime) -> Proposed | None:
+    """A format for these lines, None when they have nothing in common that is worth a format. Pure, deterministic; takes
+    at most about a second: no more than MOST_LINES are looked at."""
+    lines = [line for line in _thinned(lines) if line and not line.isspace()]
+    if len(lines) < FEWEST_LINES:
+        return None
+    held_back = lines[_HELD_BACK - 1 :: _HELD_BACK] if len(lines) >= 3 * _HELD_BACK else lines
+    learned_from = (
+        [line for place, line in enumerate(lines) if (place + 1) % _HELD_BACK] if held_back is not lines else lines
+    )
+    patterns = _patterns(learned_from, reference_time)
+    if not patterns:
+        return None
+    content = _content(patterns, learned_from, name=name, title=title, reference_time=reference_time)
+    try:
+        definition = FormatFile.model_validate(content)
+    except ValidationError:
+        return None
+    evaluation = evaluate(definition, held_back, lines_seen=len(lines), reference_time=reference_time)
+    if evaluation.parsed < 0.5 or not evaluation.columns:
+        return None
+    content["samples"] = _samples(definition, lines, reference_time)
+    return Proposed(FormatFile.model_validate(content), format_text(content), evaluation)
+
+
+def evaluate(definition: FormatFile, lines: Sequence[str], *, lines_seen: int, reference_time: datetime) -> Evaluation:
+    """What the format makes of lines."""
+    one = CODECS[definition.codec](definition)
+    series = pl.Series("line", list(lines), dtype=pl.String)
+    fits = one.matches(series)
+    parsed = float(fits.sum()) / len(lines)
+    events = one.parse(series.filter(fits), ParseContext(reference_time))
+    has_time = any("(?P<time" in pattern for pattern in definition.patterns)
+    read_times = events.height - events["@timestamp"].null_count() if events.height else 0
+    stamps = read_times / events.height if events.height and has_time else 0.0
+    columns = _filled(definition)
+    reasons = [f"{int(fits.sum())} of {len(lines)} held-back lines fit"]
+    if has_time:
+        reasons.append(f"{read_times} of {events.height} stamps were read ({', '.join(definition.stamps)})")
+    else:
+        reasons.append("no stamp was found: lines get the time they arrive")
+    told = [column for column in columns if column not in {"time", "message"}]
+    reasons.append(
+        f"{len(told)} columns beside time and message: {', '.join(told)}"
+        if told
+        else "no column beside time and message"
+    )
+    if len(definition.patterns) > 1:
+        reasons.append(f"the file mixes {len(definition.patterns)} shapes of lines")
+    confidence = parsed * (0.6 + 0.25 * stamps + 0.15 * min(len(told), 4) / 4)
+    misfits = tuple(series.filter(~fits).head(3).to_list())
+    return Evaluation(
+        lines=lines_seen,
+        held_back=len(lines),
+        parsed=round(parsed, 4),
+        stamps=round(stamps, 4),
+        columns=tuple(columns),
+        confidence=round(confidence, 2),
+        reasons=tuple(reasons),
+        misfits=misfits,
+    )
+
+
+def format_text(content: dict[str, Any]) -> str:
+    """The YAML of a format file, keys in the order people read them."""
+    return yaml.dump(content, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None)
+
+
+def _filled(definition: FormatFile) -> list[str]:
+    names = (column_of(name) for pattern in definition.patterns for name in captures_of(pattern))
+    return list(dict.fromkeys(names))
+
+
+def _thinned(lines: Sequence[str]) -> list[str]:
+    step = max(1, -(-len(lines) // MOST_LINES))
+    return [line[:_LONGEST_LINE] for line in lines[::step]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    pattern: str
+    captures: tuple[Capture, ...]
+    finder: re.Pattern[str]
+
+
+def _patterns(lines: Sequence[str], reference_time: datetime) -> list[_Learned]:
+    """Cover the lines shape by shape, the most telling first; the most general stands last."""
+    stamps = find_stamps(lines, reference_time)
+    left = rows_of(lines, stamps)
+    found: list[_Learned] = []
+    least = max(2 if len(lines) < 20 else 3, _SMALLEST_SHARE * len(lines))
+    while len(left) >= least and len(found) < _MOST_PATTERNS:
+        candidates = [one for rows in _clusters(left) if (one := _learn(rows)) is not None]
+        scored = [
+            (sum(bool(one.finder.search(row.text)) for row in left) * (1 + _worth(one)), one) for one in candidates
+        ]
+        score, best = max(scored, key=lambda item: item[0], default=(0.0, None))
+        if best is None or score <= 0:
+            break
+        remaining = [row for row in left if not best.finder.search(row.text)]
+        if len(left) - len(remaining) < least or _worth(best) < 1:
+            break
+        found.append(best)
+        left = remaining
+    return sorted(found, key=lambda one: -_worth(one))
+
+
+def _worth(one: _Learned) -> float:
+    """How much a pattern tells: each capture that is more than text counts."""
+    return sum(1.0 for capture in one.captures if capture.name != "message") + 0.2
+
+
+def _clusters(rows: Sequence[Row]) -> list[list[Row]]:
+    """All rows, and the largest groups of rows that begin alike."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_signature(row), []).append(row)
+    largest = sorted(groups.values(), key=lambda group: -len(group))[:_CLUSTERS_TRIED]
+    return [list(rows), *(group for group in largest if 1 < len(group) < len(rows))]
+
+
+def _signature(row: Row) -> tuple[str, ...]:
+    words = [(found[0], found.start()) for found in re.finditer(r"\S+", row.mask)][:_SIGNATURE_WORDS]
+    kinds = [kind_of(row.part(start, start + len(word))) for word, start in words]
+    return tuple(
+        re.sub(r"[\w./-]+", "w", word) if kind == "mixed" else kind
+        for (word, _), kind in zip(words, kinds, strict=True)
+    )
+
+
+def _learn(rows: Sequence[Row]) -> _Learned | None:
+    parts: list[Part] = read(rows)
+    name_captures(parts)
+    pattern = f"^{render(parts)}$"
+    captures = tuple(capture for capture in captures_in(parts) if capture.name)
+    if not captures:
+        return None
+    try:
+        captures_of("(?s)" + pattern)
+        return _Learned(pattern, captures, _python_pattern(pattern))
+    except (re.error, PolarsError):
+        return None
+
+
+def _python_pattern(pattern: str) -> re.Pattern[str]:
+    """The same expression for Python, which wants simpler names."""
+    return re.compile(re.sub(r"\(\?P<[^>]+>", "(?:", pattern), re.DOTALL)
+
+
+def _content(
+    patterns: Sequence[_Learned], lines: Sequence[str], *, name: str, title: str, reference_time: datetime
+) -> dict[str, Any]:
+    captures = [capture for one in patterns for capture in one.captures]
+    content: dict[str, Any] = {"name": name, "title": title, "rank": _RANK}
+    stamps = [text for capture in captures if capture.name == "time" for text in capture.values if text]
+    content["patterns"] = [one.pattern for one in patterns]
+    if stamps:
+        content["stamps"] = list(layouts_of(stamps, reference_time))
+    if levels := level_names(used_levels(captures)):
+        content["levels"] = levels
+    if any(capture.kind == "padded" for capture in captures):
+        content["trim"] = True
+    absent = {text for capture in captures if capture.kind not in {"text", "stamp"} for text in capture.texts} & ABSENT
+    if absent - {"", "-"}:
+        content["absent"] = sorted(absent | {"", "-"})
+    if cases := _cases(captures):
+        content["cases"] = cases
+    return content
+
+
+def _cases(captures: Sequence[Capture]) -> list[dict[str, Any]]:
+    """What the words for an outcome mean."""
+    words = {text for capture in captures if capture.name == "event.outcome" for text in capture.texts}
+    cases = []
+    for outcome, names in (("success", SUCCESS), ("failure", FAILURE)):
+        if written := sorted(word for word in words if word.lower() in names):
+            cases.append({"column": "event.outcome", "values": written, "set": {"event.outcome": outcome}})
+    return cases
+
+
+def _samples(definition: FormatFile, lines: Sequence[str], reference_time: datetime) -> list[dict[str, Any]]:
+    """The first lines with the columns they yield: they are the format's tests."""
+    from vedette.formats.learning.preview import columns_of
+
+    one = CODECS[definition.codec](definition)
+    series = pl.Series("line", list(dict.fromkeys(lines)), dtype=pl.String)
+    chosen = series.filter(one.matches(series)).head(_SAMPLES)
+    return [
+        {"line": line, "columns": columns}
+        for line, columns in zip(chosen, columns_of(one, chosen, reference_time), strict=True)
+    ]
