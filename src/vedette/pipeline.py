@@ -67,6 +67,18 @@ class Decoder(Protocol):
     def restore(self, state: bytes) -> None: ...
 
 
+class Memory(Protocol):
+    """What a stage learned, kept under several keys so that a commit carries only what changed."""
+
+    def snapshots(self) -> Mapping[str, bytes]:
+        """What changed since the last call, by key."""
+        ...
+
+    def restore(self, states: Mapping[str, bytes]) -> None:
+        """Continue with what is found under its keys among all states."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineStats:
     """Counters since the start; `seconds` by stage; latencies from reading to committed, in seconds."""
@@ -103,11 +115,18 @@ class Judge:
     """
 
     def __init__(
-        self, *, decoder: Decoder, detectors: Sequence[Detector], analysers: Sequence[Analyser], clock: Clock
+        self,
+        *,
+        decoder: Decoder,
+        detectors: Sequence[Detector],
+        analysers: Sequence[Analyser],
+        clock: Clock,
+        memories: Sequence[Memory] = (),
     ) -> None:
         self._decoder = decoder
         self._detectors = detectors
         self._analysers = analysers
+        self._memories = memories
         self._clock = clock
         self._process_token = secrets.token_hex(8)
         self._numbers = itertools.count(1)
@@ -121,6 +140,8 @@ class Judge:
         for part in parts:
             if part.name in known:
                 part.restore(known[part.name])
+        for memory in self._memories:
+            memory.restore(known)
 
     def judge(self, batches: Sequence[EntryBatch]) -> CommitBatch:
         """Decode, detect, analyse, and account for the batches. Blocks."""
@@ -139,6 +160,8 @@ class Judge:
                 events, findings = self._analyse(analyser, events, findings)
         if (learned := self._decoder.snapshot()) is not None:
             state[self._decoder.name] = learned
+        for memory in self._memories:
+            state |= memory.snapshots()
         return CommitBatch(
             events=events,
             findings=tuple(findings),

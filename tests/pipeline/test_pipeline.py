@@ -58,11 +58,13 @@ class Setup:
         self.store = store
         self.told: list[Committed] = []
         self.queue = RealtimeIngestionQueue(clock=CLOCK, max_bytes=10**6, batch_bytes=4000, max_age_seconds=0.002)
+        self.engine = FormatEngine(load_library())
         self.judge = Judge(
-            decoder=decoder or FormatEngine(load_library()),  # type: ignore[arg-type]  # stand-ins that fail
+            decoder=decoder or self.engine,  # type: ignore[arg-type]  # stand-ins that fail
             detectors=default_detectors(),
             analysers=(),
             clock=CLOCK,
+            memories=(self.engine.templates,),
         )
         self.judge.restore(store.state())
         self.pipeline = Pipeline(queue=self.queue, judge=self.judge, store=store, tell=self.told.append, clock=CLOCK)
@@ -230,6 +232,16 @@ async def test_findings_are_the_same_when_the_process_restarts_in_the_middle_of_
     assert len(whole) == 1
     assert whole[0].event_count == 24
     assert [replace(finding, found_at=NOW) for finding in cut] == [replace(finding, found_at=NOW) for finding in whole]
+
+
+async def test_templates_are_committed_with_their_events_and_known_after_a_restart() -> None:
+    store = MemoryStore(clock=CLOCK)
+    await Setup(store).run(entries([failure(1), failure(2)]))
+    restarted = Setup(store)
+    (template,) = restarted.engine.templates.templates()
+    stored = [row["template.id"] for row in store.search(MATCH_ALL, limit=10).rows]
+    assert stored == [template.id, template.id]
+    assert (template.text, template.count) == ("Failed password for <*> from <*> port <*>", 2)
 
 
 def test_the_ledger_accounts_for_every_entry() -> None:

@@ -78,7 +78,13 @@ def build_middle(data_dir: Path | None, clock: Clock, *, with_rules: bool = True
     library = load_library(data_dir / USER_FORMATS if data_dir else None)
     engine = FormatEngine(library)
     detectors = default_detectors() if with_rules else ()
-    judge = Judge(decoder=engine, detectors=detectors, analysers=default_analysers(), clock=clock)
+    judge = Judge(
+        decoder=engine,
+        detectors=detectors,
+        analysers=default_analysers(),
+        clock=clock,
+        memories=(engine.templates,),
+    )
     return Middle(library, engine, judge)
 
 

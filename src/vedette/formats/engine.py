@@ -19,6 +19,7 @@ from vedette.formats.columns import SEVERITY_OF_LEVEL, merged_objects
 from vedette.formats.contract import Fit, ParseContext
 from vedette.formats.detect import FormatChoice, choose_format, rank_formats, sample_of
 from vedette.formats.library import FormatLibrary
+from vedette.formats.templates import TemplateMiner
 from vedette.model.entries import ENTRY_SCHEMA, EntryBatch, EntryFlag
 from vedette.model.events import EVENT_SCHEMA
 
@@ -62,7 +63,8 @@ class FormatEngine:
     """Decodes batches and remembers which format each file of a source is written in.
 
     `decode`, `snapshot` and `restore` belong to one thread; `choices`, `explain` and `use` may be called from any.
-    `unread` is called by `decode` and must be quick.
+    `unread` is called by `decode` and must be quick. `templates` gives the events their `template.id`; its state is
+    its own.
     """
 
     name = "formats"
@@ -76,6 +78,7 @@ class FormatEngine:
         self._recent: dict[_File, Counter[str]] = {}
         self._lock = threading.Lock()
         self._changed = False
+        self.templates = TemplateMiner()
 
     def decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
         """One event of EVENT_SCHEMA an entry, in the order of the batches and of the entries in them."""
@@ -91,7 +94,7 @@ class FormatEngine:
             self._decode_group(group, [batches[index] for index in members]) for group, members in groups.items()
         ]
         order = [index for members in groups.values() for index in members]
-        return _in_order(decoded, order, batches)
+        return self.templates.assign(_in_order(decoded, order, batches))
 
     def use(self, library: FormatLibrary) -> None:
         """Read with another library from the next batch on; what `explain` tells changes at once."""

@@ -59,9 +59,11 @@ def test_event_has_every_column_of_the_schema(engine: FormatEngine) -> None:
         "event.action": "ssh-login",
         "event.outcome": "failure",
         "event.severity": 4,
+        "template.id": engine.templates.templates()[0].id,
         "parse.status": "parsed",
         "fields": '{"ssh.method":"password"}',
     }
+    assert [template.text for template in engine.templates.templates()] == ["Failed password for <*> from <*> port <*>"]
 
 
 def test_nothing_yields_an_empty_frame_of_the_schema(engine: FormatEngine) -> None:
