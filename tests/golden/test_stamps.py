@@ -14,7 +14,7 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from vedette.formats.timestamps import LAYOUTS, read_stamps
+from vedette.formats.timestamps import ANY_STAMP, LAYOUTS, read_stamps
 from vedette.formats.timestamps.layouts import ONLY_BY_NAME, RIVALS
 from vedette.model.events import TIME
 
@@ -72,6 +72,19 @@ def test_layout_that_looks_like_another_is_read_where_it_is_named(layout: str, s
     row = Row("", stamp, datetime.fromisoformat(instant), None, REFERENCE)
     assert read(row, layout) == row.instant
     assert read(row) != row.instant
+
+
+def test_fragment_for_any_stamp_takes_whole_stamps_out_of_lines() -> None:
+    stamps = pl.Series(
+        [row.stamp for row in ROWS if row.instant and row.stamp[-1].isalnum() and row.stamp[0].isalnum()]
+    )
+    found = ("[" + stamps + "] INFO started").str.extract(rf"^\[({ANY_STAMP})\] INFO started$", 1)
+    assert found.null_count() < 0.25 * stamps.len()
+    assert found.drop_nulls().to_list() == stamps.filter(found.is_not_null()).to_list()
+    others = pl.Series(
+        ["at 22:04:17 it broke", "192.0.2.17 - - GET", "1.2.3.4:5000 up", "error 12 in x.py:17", "12345"]
+    )
+    assert not others.str.contains(rf"^(?:{ANY_STAMP})").any()
 
 
 def times(rows: list[Row], *layouts: str) -> pl.Series:

@@ -25,19 +25,14 @@ import yaml
 from polars.exceptions import PolarsError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from vedette.formats.timestamps import LAYOUTS
+from vedette.formats.timestamps import ANY_STAMP, LAYOUTS, STAMP_FRAGMENTS
 from vedette.model.errors import FormatError
 from vedette.model.events import CATEGORIES, EVENT_SCHEMA, LEVELS, OUTCOMES
 from vedette.model.severity import HIGHEST, LOWEST
 
 FRAGMENTS: Final = MappingProxyType(
     {
-        "iso": r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{2}:\d{2}:\d{2}(?:[.,:]\d{1,9})?(?: ?(?:Z\b|[+-]\d{2}:?\d{2}|UTC\b|GMT\b))?",
-        "bsd": r"(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2}(?: \d{4})? \d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?: \d{4}\b)?",
-        "clf": r"\d{1,2}/[A-Z][a-z]{2}/\d{4}[: ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?: [+-]\d{4})?",
-        "slashes": r"(?:\d{4}|\d{2})/\d{2}/\d{2}[ T-]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?",
-        "compact": r"\d{6} +\d{6}|\d{6} +\d{1,2}:\d{2}:\d{2}|\d{8}[T ]\d{6}(?:[.,]\d{1,9})?Z?",
-        "dotted": r"\d{1,2}[./]\d{1,2}[./]\d{4},? \d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?|\d{2}\.\d{2} \d{2}:\d{2}:\d{2}",
+        **STAMP_FRAGMENTS,
         "levels": r"(?i-u:trace|debug|fine|finer|finest|verbose|info|information|notice|warn|warning|error|err|severe"
         r"|crit|critical|fatal|panic|alert|emerg|emergency)",
         "ip": r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%\w+)?)",
@@ -50,8 +45,6 @@ FRAGMENTS: Final = MappingProxyType(
 
 _SAFE_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """What yaml.safe_load uses; in C, where libyaml is there, it takes a tenth of the time."""
-
-_STAMP: Final = "|".join(FRAGMENTS[name] for name in ("iso", "bsd", "clf", "slashes", "compact", "dotted"))
 
 SPECIAL_CAPTURES: Final = frozenset({"time", "destination.address", "pairs", "event.code"})
 FIELD_PREFIX: Final = "fields."
@@ -82,7 +75,7 @@ def captures_of(pattern: str) -> list[str]:
 
 
 def _expand(pattern: str) -> str:
-    for name, text in (("stamp", _STAMP), *FRAGMENTS.items()):
+    for name, text in (("stamp", ANY_STAMP), *FRAGMENTS.items()):
         pattern = pattern.replace(f"%{{{name}}}", f"(?:{text})")
     unknown = re.search(r"%\{(\w+)\}", pattern)
     if unknown:
