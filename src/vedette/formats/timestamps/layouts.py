@@ -77,7 +77,7 @@ LAYOUTS: Final = MappingProxyType(
             "ctime": r"<weekday><mon>\s+<day>\s+<clock>\s<zone-within><year>",
             "ctime-zoned": r"<weekday><mon>\s+<day>\s+<clock>\s<year>\s<zone>",
             "ctime-day-first": r"<weekday><day>\.?\s+<mon>,?\s+<clock>\s<zone-within><year>",
-            "clf": r"<day>[/-]<mon>[/-]<year>[: ]<clock><zone>",
+            "clf": r"<day>[/-]<mon>[/-]<year>(?: |::?)<clock><zone>",
             "rfc2822": r"<weekday><day>\.?[ ./-]*(?:de )?<mon>[ ./-]*(?:de )?<year-and>(?:at |à |um )?<minutes><zone>",
             "mon-day-year": r"<weekday><mon>[ /.-]+<day>(?:st|nd|rd|th)?[, /.-]+<year>(?:,?\s+(?:at )?|[:T_-])<minutes><zone>",
             "mon-day-yy": r"<mon>-<dd>-<yy>\s<clock>",
