@@ -35,7 +35,7 @@ FRAGMENTS: Final = MappingProxyType(
         **STAMP_FRAGMENTS,
         "levels": r"(?i-u:trace|debug|fine|finer|finest|verbose|info|information|notice|warn|warning|error|err|severe"
         r"|crit|critical|fatal|panic|alert|emerg|emergency)",
-        "ip": r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%\w+)?)",
+        "ip": r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[0-9A-Fa-f](?:%\w+)?|::)",
         "peer": r"(?:\[(?P<source.address>[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%\w+)?)\]"
         r"|(?P<source.address[2]>(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}"
         r"|[0-9A-Fa-f]*:[0-9A-Fa-f:]*?[0-9A-Fa-f]{1,4}|[\w.-]+))(?::(?P<source.port>\d{4,5}|\d{1,3}\b))?",
