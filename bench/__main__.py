@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import idle, ingest, latency, search
+from bench import idle, ingest, latency, search, templates
 from bench.machine import Figure, describe_machine
 
 BENCHES: dict[str, Callable[[Path, float], list[Figure]]] = {
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[Path, float], list[Figure]]] = {
     "latency": latency.run,
     "idle": idle.run,
     "search": search.run,
+    "templates": templates.run,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from bench.loggen import generate
-from bench.machine import VEDETTE, Figure, Finished, run_child
+from bench.machine import VEDETTE, Figure, Finished, run_child, shared_data
 
 LINES = 1_000_000
 PEAK_MUST_MB = 700
@@ -31,8 +30,7 @@ def run(folder: Path, scale: float) -> list[Figure]:
 
 def openssh_log(folder: Path, lines: int) -> Path | None:
     """The OpenSSH log repeated to `lines`, where the reference data lies beside the checkout."""
-    shared = Path(os.environ.get("VEDETTE_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    original = shared / "loghub" / "OpenSSH" / "OpenSSH_2k.log"
+    original = shared_data() / "loghub" / "OpenSSH" / "OpenSSH_2k.log"
     if not original.exists():
         return None
     distinct = original.read_bytes().replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")

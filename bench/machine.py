@@ -78,6 +78,11 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def shared_data() -> Path:
+    """The reference data, which need not be there: beside the checkout, or where VEDETTE_SHARED_DATA says."""
+    return Path(os.environ.get("VEDETTE_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+
+
 def run_child(command: Sequence[str]) -> Finished:
     """Run to the end; raises when it fails. The peak is the kernel's own account of that process."""
     started = time.perf_counter()
