@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
+import polars as pl
 import structlog
 
 from vedette.formats.codecs import CODECS, LineFormat
@@ -29,9 +31,16 @@ class FormatLibrary:
     name are a mistake, and the first by file name counts.
     """
 
-    def __init__(self, definitions: Sequence[FormatFile], problems: Sequence[FormatError] = ()) -> None:
+    def __init__(
+        self,
+        definitions: Sequence[FormatFile],
+        problems: Sequence[FormatError] = (),
+        own: Mapping[str, Path] | None = None,
+    ) -> None:
         self.definitions = {one.name: one for one in definitions}
         self.problems = tuple(problems)
+        self.own = dict(own or {})
+        """The files of the user's own formats by name."""
         lines = [CODECS[one.codec](one) for one in definitions if not one.is_message_format and one.name != PLAIN]
         self.line_formats: tuple[LineFormat, ...] = tuple(sorted(lines, key=lambda one: (-one.rank, one.name)))
         """The most specific first, without `plain`."""
@@ -43,6 +52,17 @@ class FormatLibrary:
         self._by_name = {one.name: one for one in (*self.line_formats, self.plain)}
         self.catch_alls = [one.name for one in self._by_name.values() if one.rank <= CATCH_ALL_RANK]
 
+    @functools.cached_property
+    def samples(self) -> pl.DataFrame:
+        """Columns `line`, `format` and `rank` of all lines that line formats give as theirs."""
+        rows = [
+            (sample.line, one.name, one.rank)
+            for one in self.line_formats
+            for sample in one.definition.samples
+            if sample.columns is not None
+        ]
+        return pl.DataFrame(rows, schema={"line": pl.String, "format": pl.String, "rank": pl.Int64}, orient="row")
+
     def line_format(self, name: str) -> LineFormat | None:
         return self._by_name.get(name)
 
@@ -50,14 +70,25 @@ class FormatLibrary:
 def load_library(user_folder: Path | None = None) -> FormatLibrary:
     """Read the files that ship and those of the user's folder. Blocks; a broken file disables only itself."""
     problems: list[FormatError] = []
-    shipped = _read_all(_shipped_files(), problems)
-    own = _read_all(_files_of(user_folder), problems) if user_folder is not None else {}
+    shipped, _ = _read_all(_shipped_files(), problems)
+    own, files = _read_all(_files_of(user_folder), problems) if user_folder is not None else ({}, {})
     for problem in problems:
         log.warning("format_disabled", reason=str(problem))
-    return FormatLibrary(list({**shipped, **own}.values()), problems)
+    return FormatLibrary(
+        list({**shipped, **own}.values()), problems, {name: Path(file) for name, file in files.items()}
+    )
 
 
-def _read_all(files: Iterable[tuple[str, str | OSError]], problems: list[FormatError]) -> dict[str, FormatFile]:
+def shipped_text(name: str) -> str | None:
+    """The text of the file of a format that ships. Blocks."""
+    beginning = f"name: {name}\n"
+    return next((text for _, text in _shipped_files() if text.startswith(beginning) or f"\n{beginning}" in text), None)
+
+
+def _read_all(
+    files: Iterable[tuple[str, str | OSError]], problems: list[FormatError]
+) -> tuple[dict[str, FormatFile], dict[str, str]]:
+    """Formats by name, and the files they are in."""
     formats: dict[str, FormatFile] = {}
     origin: dict[str, str] = {}
     for file, text in files:
@@ -74,7 +105,7 @@ def _read_all(files: Iterable[tuple[str, str | OSError]], problems: list[FormatE
         else:
             formats[one.name] = one
             origin[one.name] = file
-    return formats
+    return formats, origin
 
 
 def _shipped_files() -> Iterator[tuple[str, str]]:
