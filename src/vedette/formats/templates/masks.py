@@ -59,11 +59,13 @@ _VALUES: Final = (
 _VALUE: Final = "|".join(f"(?:{value})" for value in _VALUES)
 
 _SPACES: Final = re.compile(r"\s+")
+_SOMEONE: Final = r"(?:'[^']*'|\"[^\"]*\"|[^\s\[\](),;:'\"]+)"
 _ACCOUNT: Final = re.compile(
-    r"\b((?:for|[Ii]nvalid|[Ii]llegal|[Uu]nknown) user) +[^\s\[\](),;:'\"]+|\b(for) +[^\s\[\](),;:'\"]+(?= from <\*>)"
+    rf"\b((?:for|[Ii]nvalid|[Ii]llegal|[Uu]nknown|authenticating|mapped) user) +{_SOMEONE}"
+    rf"|\b(for|User) +{_SOMEONE}(?= from <\*>)"
 )
 _NOTHING: Final = re.compile(r"(?:^|(?<= ))\(\)(?= |$)")
-_RUN: Final = re.compile(r"<\*>(?:[:,/ @-]{1,2}<\*>)+")
+_RUN: Final = re.compile(r"<\*>(?:[:,/ @-]{0,2}<\*>)+")
 
 
 def skeletons(messages: pl.Series, *, max_chars: int) -> pl.Series:
