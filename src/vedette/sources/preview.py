@@ -10,11 +10,10 @@ from typing import Final
 from vedette.model.errors import SourceError
 from vedette.sources.config import LogSourceConfig
 from vedette.sources.encodings import SNIFF_BYTES, sniff
-from vedette.sources.files.compressed import CompressedContent
+from vedette.sources.files.compressed import PACKED, CompressedContent
 from vedette.sources.files.content import Content, PlainContent
 from vedette.sources.files.nature import looks_binary
 from vedette.sources.files.patterns import expand
-from vedette.sources.files.rotation import COMPRESSED
 from vedette.sources.lines import LineSplitter
 
 _SAMPLE_BYTES: Final = 64 * 1024
@@ -60,7 +59,7 @@ def preview_source(config: LogSourceConfig, *, most_files: int = 5, most_lines: 
 def preview_file(path: str, *, encoding: str | None = None, most_lines: int = 10) -> FilePreview:
     """The beginning of one file. Blocks."""
     try:
-        content: Content = CompressedContent(path) if path.endswith(COMPRESSED) else PlainContent(path)
+        content: Content = CompressedContent(path) if path.endswith(PACKED) else PlainContent(path)
     except SourceError as error:
         return FilePreview(path, _size_of(path), "", (), str(error))
     try:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.entries import batch_of
+from support.entries import batch_of
 from vedette.formats import FormatEngine, load_library
 
 LIBRARY = load_library()

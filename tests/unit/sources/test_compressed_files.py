@@ -1,18 +1,23 @@
-"""Compressed files give what they hold, and damage is told after what was readable."""
+"""Packed files give what they hold, and damage is told after what was readable."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from support.evtx import event, evtx_bytes
+from support.logfiles import texts_of
 from vedette.model.errors import SourceUnreadable
+from vedette.sources import FileHistory, LogSourceConfig
 from vedette.sources.files.compressed import CompressedContent, DamagedFile, DecompressionLimits
 
 KINDS: list[tuple[str, Callable[[bytes], bytes]]] = [
@@ -107,3 +112,60 @@ def test_a_bomb_is_not_unpacked_beyond_the_limits(
 def test_a_file_that_only_has_the_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="named like a compressed file"):
         CompressedContent(packed(tmp_path, "gz", b"plain text\n"))
+
+
+AT = datetime(2026, 11, 23, 22, 4, 17, 123456, tzinfo=UTC)
+
+
+def failed_logons(count: int) -> bytes:
+    return evtx_bytes(
+        [
+            event(
+                number,
+                AT,
+                event_id=4625,
+                channel="Security",
+                provider="Microsoft-Windows-Security-Auditing",
+                computer="dc1.example.net",
+                data={"TargetUserName": f"user{number}", "IpAddress": "203.0.113.9"},
+            )
+            for number in range(1, count + 1)
+        ],
+        AT,
+    )
+
+
+def test_a_windows_event_log_is_a_line_of_json_a_record(tmp_path: Path) -> None:
+    (tmp_path / "Security.evtx").write_bytes(failed_logons(20))
+    history = FileHistory(LogSourceConfig(paths=(str(tmp_path),)))
+    lines = texts_of(list(history.batches(())))
+    assert history.problems == history.left_out == []
+    records = [json.loads(line)["Event"] for line in lines]
+    assert [record["EventData"]["TargetUserName"] for record in records] == [f"user{number}" for number in range(1, 21)]
+    assert {record["System"]["EventID"] for record in records} == {"4625"}
+
+
+def test_a_record_of_an_event_log_that_is_damaged_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    content = bytearray(failed_logons(3))
+    content[4096 + 512 + 60 : 4096 + 512 + 70] = b"\xff" * 10
+    (tmp_path / "Security.evtx").write_bytes(content)
+    lines = texts_of(list(FileHistory(LogSourceConfig(paths=(str(tmp_path),))).batches(())))
+    assert "cannot be read" in lines[0]
+    assert ["user2" in lines[1], "user3" in lines[2], len(lines)] == [True, True, 3]
+
+
+@pytest.mark.parametrize("content", [b"ElfFile\0" + bytes(50), b"no event log"])
+def test_what_is_only_named_like_an_event_log_is_a_problem_of_its_own(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "Security.evtx").write_bytes(content)
+    (tmp_path / "app.log").write_bytes(b"fine\n")
+    history = FileHistory(LogSourceConfig(paths=(str(tmp_path),)))
+    assert texts_of(list(history.batches(()))) == ["fine"]
+    assert len(history.problems) == 1
+
+
+def test_without_the_extra_an_event_log_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Security.evtx").write_bytes(failed_logons(1))
+    monkeypatch.setattr("vedette.sources.files.evtx.find_spec", lambda name: None)
+    history = FileHistory(LogSourceConfig(paths=(str(tmp_path),)))
+    list(history.batches(()))
+    assert ["vedette[evtx]" in problem for problem in history.problems] == [True]

@@ -1,4 +1,5 @@
-"""Compressed files as streams: bounded memory, a bound for bombs, and what is readable of a damaged one."""
+"""Packed files (compressed ones, and event logs of Windows) as streams: bounded memory, a bound for bombs, and what is
+readable of a damaged one."""
 
 from __future__ import annotations
 
@@ -16,9 +17,21 @@ import zstandard
 
 from vedette.model.errors import SourceError, SourceUnreadable
 from vedette.sources.files.content import FileFacts, open_regular
+from vedette.sources.files.evtx import EVTX, MAGIC, EvtxStream
+from vedette.sources.files.rotation import COMPRESSED
 
 _MEMORY_LIMIT: Final = 256 * 1024 * 1024
-_MAGIC: Final = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
+_MAGIC: Final = (
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (MAGIC, "evtx"),
+)
+
+
+PACKED: Final = (*COMPRESSED, EVTX)
+"""How the names of files end that are unpacked when they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,7 @@ class _Stream(Protocol):
 
 
 def compression_of(start: bytes) -> str | None:
-    """gzip, bzip2, xz or zstd by the first bytes of a file."""
+    """gzip, bzip2, xz, zstd or evtx by the first bytes of a file."""
     for magic, name in _MAGIC:
         if start.startswith(magic):
             return name
@@ -54,7 +67,7 @@ def compression_of(start: bytes) -> str | None:
 
 
 class CompressedContent:
-    """A compressed file, read forwards. Going back starts anew, so callers read in order."""
+    """A packed file, read forwards. Going back starts anew, so callers read in order."""
 
     is_compressed = True
 
@@ -65,7 +78,8 @@ class CompressedContent:
         kind = compression_of(self._raw.read(8))
         if kind is None:
             self._raw.close()
-            raise SourceUnreadable(f"'{path}' is named like a compressed file, but is none: rename it")
+            what = "a Windows event log" if path.endswith(EVTX) else "a compressed file"
+            raise SourceUnreadable(f"'{path}' is named like {what}, but is none: rename it")
         self._open_stream: Callable[[BinaryIO], _Stream] = _OPENERS[kind]
         self._kind = kind
         self._stream: _Stream | None = None
@@ -226,4 +240,5 @@ _OPENERS: Final[dict[str, Callable[[BinaryIO], _Stream]]] = {
     "bzip2": _bz2_stream,
     "xz": _XzStream,
     "zstd": _ZstdStream,
+    "evtx": EvtxStream,
 }

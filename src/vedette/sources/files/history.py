@@ -19,13 +19,13 @@ from vedette.model.entries import EntryBatch, LedgerNote
 from vedette.model.errors import SourceError, SourceUnreadable
 from vedette.model.positions import Position
 from vedette.sources.config import DEFAULT_EXCLUDES, HISTORY_EXCLUDES, STDIN, LogSourceConfig, MonitoringConfig
-from vedette.sources.files.compressed import CompressedContent, DecompressionLimits
+from vedette.sources.files.compressed import PACKED, CompressedContent, DecompressionLimits
 from vedette.sources.files.content import Content, PlainContent
 from vedette.sources.files.identity import RandomBits, is_same_content, new_generation
 from vedette.sources.files.nature import PROBE_BYTES, looks_binary
 from vedette.sources.files.patterns import expand
 from vedette.sources.files.reader import GenerationReader, ReadSettings, damage_of, empty_batch
-from vedette.sources.files.rotation import COMPRESSED, age_key, root_of
+from vedette.sources.files.rotation import age_key, root_of
 from vedette.sources.lines import LineSplitter
 
 log = structlog.get_logger(__name__)
@@ -139,7 +139,7 @@ class FileHistory:
             content.close()
 
     def _open(self, path: str) -> Content:
-        if path.endswith(COMPRESSED):
+        if path.endswith(PACKED):
             return CompressedContent(path, self._limits)
         content = PlainContent(path)
         if kind := looks_binary(content.read_at(0, PROBE_BYTES)):
