@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from vedette.model.errors import SourceUnreadable
 
@@ -61,8 +61,8 @@ def _records(raw: BinaryIO) -> Iterator[dict[str, Any]]:
     from evtx import PyEvtxParser
 
     try:
-        parser = PyEvtxParser(raw, number_of_threads=1)
-        return iter(parser.records_json())
+        # The parser's own iterator is typed without the parameter that Iterator has.
+        return cast(Iterator[dict[str, Any]], PyEvtxParser(raw, number_of_threads=1).records_json())
     except RuntimeError as error:
         raise OSError(str(error)) from error
 
