@@ -28,6 +28,8 @@ STAMPS = [
     ("2026-06-30T23:59:60Z", "2026-06-30T23:59:59Z"),
     ("20261123T220417Z", "2026-11-23T22:04:17Z"),
     ("20261123 220417", "2026-11-23T22:04:17Z"),
+    ("20261123:220417.123", "2026-11-23T22:04:17.123Z"),
+    ("23-Nov 22:04", "2026-11-23T22:04:00Z"),
     ("1123/220417.123456", "2026-11-23T22:04:17.123456Z"),
     ("20261123/220417.123", "2026-11-23T22:04:17.123Z"),
     ("Nov 23 22:04:17", "2026-11-23T22:04:17Z"),
@@ -185,6 +187,15 @@ def test_column_of_stamps_with_fractions_of_all_layouts_is_read() -> None:
         assert read([f"{moment:{written}}" for moment in moments]) == moments
     assert read([f"{moment.timestamp():.6f}" for moment in moments]) == moments
     assert read([f"{moment:%Y%m%d-%H:%M:%S}:{moment.microsecond // 1000:03d}" for moment in moments]) == moments
+
+
+def test_column_of_stamps_with_uneven_fractions_is_read() -> None:
+    """Java and Go leave zeros at the end out."""
+    moments = [datetime(2026, 11, 23, 22, 4, tzinfo=UTC) + timedelta(microseconds=12_500 * n) for n in range(2000)]
+    assert read([f"{moment:%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z" for moment in moments]) == moments
+    assert read([f"{m:%Y-%m-%d %H:%M:%S.%f}" if n % 3 else None for n, m in enumerate(moments)]) == [
+        m if n % 3 else None for n, m in enumerate(moments)
+    ]
 
 
 def test_column_of_more_shapes_than_stamps_ever_have_is_read_as_far_as_they_are_common() -> None:

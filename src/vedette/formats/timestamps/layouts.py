@@ -67,7 +67,7 @@ LAYOUTS: Final = MappingProxyType(
         name: _layout(template)
         for name, template in {
             "iso": r"<year>-<month>-<day><to><minutes><zone>",
-            "iso-basic": r"<year><mm><dd>[Tt_ -]?<hms>(?:[.,](?P<fraction>[0-9]{1,9})|(?P<attached>[0-9]{6}|[0-9]{3}))?<zone>",
+            "iso-basic": r"<year><mm><dd>[Tt_ :-]?<hms>(?:[.,](?P<fraction>[0-9]{1,9})|(?P<attached>[0-9]{6}|[0-9]{3}))?<zone>",
             "iso-basic-minutes": r"<year><mm><dd>[Tt_ -](?P<hour>[0-9]{2})(?P<minute>[0-9]{2})<zone>",
             "iso-week": r"<year>-?W(?P<week>[0-9]{2})-?(?P<weekday>[0-9])(?:<to><minutes><zone>)?",
             "iso-dots": r"<year>[./-]<month>[./-]<day><to><dots><zone>",
@@ -82,7 +82,7 @@ LAYOUTS: Final = MappingProxyType(
             "mon-day-year": r"<weekday><mon>[ /.-]+<day>(?:st|nd|rd|th)?[, /.-]+<year>(?:,?\s+(?:at )?|[:T_-])<minutes><zone>",
             "mon-day-yy": r"<mon>-<dd>-<yy>\s<clock>",
             "mon-day": r"<weekday><mon>[ /-]+<day>(?:,?\s+(?:at )?|:)<minutes><zone>",
-            "day-mon": r"<weekday><day>\.?[ ./-]?<mon>(?:,?\s+|:)<clock><zone>",
+            "day-mon": r"<weekday><day>\.?[ ./-]?<mon>(?:,?\s+|:)<minutes><zone>",
             "year-mon-day": r"<year>\.?[ /.-]<mon>[ /.-]+<day>\.?<to><minutes><zone>",
             "oracle": r"<day>[ /-]<mon>[ /-]<any-year>\s<dots><zone>",
             "ymd-slashes": r"<year>[/.]<month>[/.]<day>\.?<to><minutes><zone>",

@@ -17,6 +17,7 @@ import polars as pl
 from vedette.formats.timestamps.instants import instants, micros
 from vedette.formats.timestamps.layouts import LAYOUTS, ONLY_BY_NAME
 from vedette.formats.timestamps.orders import are_rivals, likely_order, rivals_among, usual_order
+from vedette.formats.timestamps.places import cut, cut_fraction
 from vedette.formats.timestamps.zones import known_zone
 from vedette.model.events import TIME
 
@@ -49,12 +50,10 @@ def read_stamps(
 
 def _read_fine(stamps: pl.Series, names: tuple[str, ...], zone: str | None, reference: datetime) -> pl.Series:
     """Fractions make every stamp distinct: read them apart, so that few distinct stamps remain."""
-    parts = stamps.to_frame("stamp").select(
-        coarse=pl.col("stamp").str.replace(_FRACTION, "$1"),
-        micros=micros(pl.col("stamp").str.extract(_FRACTION, 2)).fill_null(0),
-    )
-    time = _read_distinct(parts["coarse"], names, zone, reference).alias("time")
-    return parts.select((time + pl.duration(microseconds="micros")).alias(stamps.name)).to_series()
+    coarse, digits = cut_fraction(stamps) or (stamps.str.replace(_FRACTION, "$1"), stamps.str.extract(_FRACTION, 2))
+    parts = pl.DataFrame([_read_distinct(coarse, names, zone, reference).alias("time"), digits.alias("digits")])
+    fine = pl.col("time") + pl.duration(microseconds=micros(pl.col("digits")).fill_null(0))
+    return parts.select(fine.alias(stamps.name)).to_series()
 
 
 def _read_distinct(stamps: pl.Series, names: tuple[str, ...], zone: str | None, reference: datetime) -> pl.Series:
@@ -133,6 +132,9 @@ def _read_in_turn(
 
 def _times_as(name: str, stamps: pl.Series, zone: str | None, reference: datetime) -> pl.Series:
     """`time` of each stamp read in one layout, null where it does not fit."""
+    cuts = cut(name, stamps)
+    if cuts is not None:
+        return instants(cuts, zone, reference)
     captures = stamps.str.extract_groups(_whole(name)).struct.unnest()
     fits = captures["whole"].is_not_null()
     if fits.all():
