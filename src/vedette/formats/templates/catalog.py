@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,7 +21,7 @@ class Known:
     """A template, or what was one until `into` took it up.
 
     Times are microseconds since 1970. `seen` orders templates by when they were last met. `patterns` are the texts,
-    with a gap for the value, whose messages belong here.
+    with a gap for the value, whose messages belong here. `keys` are those of its own patterns, one a place.
     """
 
     text: str
@@ -34,6 +34,8 @@ class Known:
     into: Known | None = None
     is_forgotten: bool = False
     patterns: list[str] = field(default_factory=list)
+    head: str = ""
+    keys: tuple[int, ...] = ()
 
     def root(self) -> Known:
         """The template it is now. Every step has fewer constant words, so there is an end."""
@@ -64,7 +66,7 @@ class TemplateCatalog:
         self._max_per_head = max_per_head
         self._by_text: dict[str, Known] = {}
         self._by_id: dict[str, Known] = {}
-        self._members: dict[int, list[Known]] = {}
+        self._members: dict[int, tuple[Known, ...]] = {}
         self._settled: dict[int, Known] = {}
         self._heads: Counter[str] = Counter()
         self._clock = 0
@@ -88,16 +90,18 @@ class TemplateCatalog:
 
     def place(self, text: str, log_format: str | None) -> Known:
         """The template of a tidy skeleton; it is added when nothing known fits."""
+        if (known := self._by_text.get(text)) is not None:
+            return known.root()
         places = places_of(text)
-        if (known := self._find(text, places)) is not None:
+        keys = _keys(text, places)
+        if (known := self._fitting(keys)) is not None:
             return known
         head = head_of(text, _HEAD_WORDS)
         if self._heads[head] >= self._max_per_head and head != text:
             free_text = f"{head} {VARIABLE}"
-            return (self._by_text.get(free_text) or self._add(free_text, log_format)).root()
-        known = self._add(text, log_format)
-        for place in places:
-            self._compare(known, place)
+            return (self._by_text.get(free_text) or self._add(free_text, (), log_format)).root()
+        known = self._add(text, keys, log_format)
+        self._compare(known, places)
         return known.root()
 
     def restore(self, known: Known) -> None:
@@ -110,10 +114,10 @@ class TemplateCatalog:
             for pattern in known.patterns:
                 self._settled[hash(pattern)] = known
         for known in self._by_text.values():
-            for place in places_of(known.text):
-                key = _key(known.text, place)
+            known.keys = _keys(known.text, places_of(known.text))
+            for key in known.keys:
                 if key not in self._settled:
-                    self._members.setdefault(key, []).append(known)
+                    self._members[key] = (*self._members.get(key, ()), known)
 
     def forget_oldest(self) -> None:
         """Come back under the bound, with some room."""
@@ -124,44 +128,44 @@ class TemplateCatalog:
             self._forget(known)
         self.forgotten += surplus
 
-    def _find(self, text: str, places: Iterable[Place]) -> Known | None:
-        if (known := self._by_text.get(text)) is not None:
-            return known.root()
-        fitting = (self._settled.get(_key(text, place)) for place in places)
+    def _fitting(self, keys: Iterable[int]) -> Known | None:
+        """The template that skeletons with one of these patterns belong to."""
+        fitting = map(self._settled.get, keys)
         return next((known.root() for known in fitting if known is not None), None)
 
-    def _add(self, text: str, log_format: str | None) -> Known:
-        known = Known(text, template_id(text), log_format, self.tick())
+    def _add(self, text: str, keys: tuple[int, ...], log_format: str | None) -> Known:
+        known = Known(text, template_id(text), log_format, self.tick(), keys=keys)
         self._enter(known)
         self.changed.add(known)
         return known
 
     def _enter(self, known: Known) -> None:
+        known.head = head_of(known.text, _HEAD_WORDS)
         self._by_text[known.text] = known
         self._by_id[known.id] = known
-        self._heads[head_of(known.text, _HEAD_WORDS)] += 1
+        self._heads[known.head] += 1
 
-    def _compare(self, known: Known, place: Place) -> None:
-        key = _key(known.text, place)
-        if key in self._settled:
-            return
-        members = self._members.setdefault(key, [])
-        members.append(known)
-        if len(members) > 1:
-            before, after = place.start, len(known.text) - place.end
-            words = [one.text[before : len(one.text) - after] for one in members]
-            if are_values(words, place.constants):
-                self._settle(known, place, key)
+    def _compare(self, known: Known, places: Sequence[Place]) -> None:
+        """Set a template beside those that differ from it at one place, and settle what that shows."""
+        for place, key in zip(places, known.keys, strict=True):
+            if key in self._settled:
+                continue
+            members = self._members[key] = (*self._members.get(key, ()), known)
+            if len(members) > 1:
+                before, after = place.start, len(known.text) - place.end
+                words = [one.text[before : len(one.text) - after] for one in members]
+                if are_values(words, place.constants):
+                    self._settle(known, place, key)
 
     def _settle(self, known: Known, place: Place, key: int) -> None:
         """Make the templates that differ at this place one."""
         members = self._members.pop(key)
         text = tidy(known.text[: place.start] + VARIABLE + known.text[place.end :])
         places = places_of(text)
-        target = self._find(text, places)
+        keys = _keys(text, places)
+        target = self._by_text.get(text) or self._fitting(keys)
         is_new = target is None
-        if target is None:
-            target = self._add(text, known.format)
+        target = self._add(text, keys, known.format) if target is None else target.root()
         self._settled[key] = target
         target.patterns.append(_pattern(known.text, place))
         self.changed.add(target)
@@ -169,8 +173,7 @@ class TemplateCatalog:
             if member.into is None and target.root() is not member:
                 self._take_up(member, target)
         if is_new:
-            for another in places:
-                self._compare(target, another)
+            self._compare(target, places)
 
     def _take_up(self, member: Known, target: Known) -> None:
         member.into = target
@@ -182,17 +185,14 @@ class TemplateCatalog:
         known.is_forgotten = True
         del self._by_text[known.text]
         del self._by_id[known.id]
-        head = head_of(known.text, _HEAD_WORDS)
-        self._heads[head] -= 1
-        if not self._heads[head]:
-            del self._heads[head]
+        self._heads[known.head] -= 1
+        if not self._heads[known.head]:
+            del self._heads[known.head]
         for pattern in known.patterns:
             self._settled.pop(hash(pattern), None)
-        for key in {_key(known.text, place) for place in places_of(known.text)}:
-            if (members := self._members.get(key)) is not None:
-                members[:] = [one for one in members if one is not known]
-                if not members:
-                    del self._members[key]
+        for key in known.keys:
+            if members := tuple(one for one in self._members.pop(key, ()) if one is not known):
+                self._members[key] = members
         self.changed.add(known)
 
 
@@ -205,5 +205,5 @@ def _pattern(text: str, place: Place) -> str:
     return f"{text[: place.start]}{_GAP}{text[place.end :]}"
 
 
-def _key(text: str, place: Place) -> int:
-    return hash(_pattern(text, place))
+def _keys(text: str, places: Iterable[Place]) -> tuple[int, ...]:
+    return tuple(hash(_pattern(text, place)) for place in places)

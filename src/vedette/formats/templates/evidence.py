@@ -20,7 +20,7 @@ _BESIDE_A_TYPED_VALUE: Final = 2
 _FACTOR_BY_CONSTANTS: Final = (12, 5, 2.4)
 """What it takes more where only none, one or two constant words are left."""
 
-_MAX_PLACES: Final = 48
+_MAX_PLACES: Final = 24
 _WORD: Final = re.compile(r"<\*>|[^\s=,;:()\[\]{}\"'|<>]+")
 _QUOTED: Final = re.compile(r"\"([^\"]+)\"|(?<![A-Za-z0-9])'([^']+)'(?![A-Za-z0-9])")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][.@/\\][A-Za-z0-9_]|^[^A-Za-z]+$|^[A-Za-z][+-]$")
