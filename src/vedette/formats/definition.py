@@ -235,6 +235,7 @@ class FormatFile(_Strict):
 
     `inner` says what a record's message may be again: nothing, a `structured` record (JSON, CEF, key=value …), or `any`
     record, as container runtimes wrap them. A line that fits one of `continues` belongs to the record before it.
+    `peer: process` says that the programs have a process for each connection: what names no peer speaks of the last one.
     `columns` names the values of a line by their place: always (`csv`), or where no header did (`w3c`).
     `trim` takes the blanks around captures away, as columns of a fixed width have them.
     """
@@ -259,6 +260,7 @@ class FormatFile(_Strict):
     defaults: Constants = Field(default_factory=dict)
     cases: tuple[Case, ...] = ()
     programs: Texts = ()
+    peer: Literal["line", "process"] = "line"
     messages: tuple[MessagePattern, ...] = ()
     samples: tuple[Sample, ...] = ()
 
