@@ -59,7 +59,7 @@ class Decoder(Protocol):
     def name(self) -> str: ...
 
     def decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
-        """One row of EVENT_SCHEMA an entry, same order."""
+        """One row of EVENT_SCHEMA an entry, same order; entries that continue a record are lines of its row."""
         ...
 
     def snapshot(self) -> bytes | None: ...
@@ -391,19 +391,27 @@ def undecoded(batch: EntryBatch) -> pl.DataFrame:
 
 
 def ledger_of(batches: Sequence[EntryBatch], events: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """What each source read, and what became of it: entries = stored, and every other count beside it."""
+    """What each source read, and what became of it: entries = stored + joined, and every other count beside it.
+
+    `joined` are the entries that became lines of the event before them.
+    """
     ledger: dict[str, Counter[str]] = {}
     for batch in batches:
         counts = ledger.setdefault(batch.source_id, Counter())
         counts["entries"] += batch.frame.height
         counts.update(batch.counts)
     if events.height:
+        is_joined = pl.col("vedette.marks").str.contains(r"\bjoined\b")
+        breaks = pl.col("event.original").str.count_matches("\n", literal=True)
         summary = events.group_by("vedette.source").agg(
-            stored=pl.len(), unparsed=(pl.col("parse.status") == "unparsed").sum()
+            stored=pl.len(),
+            unparsed=(pl.col("parse.status") == "unparsed").sum(),
+            joined=pl.when(is_joined).then(breaks).sum(),
         )
-        for source, stored, unparsed in summary.iter_rows():
+        for source, stored, unparsed, joined in summary.iter_rows():
             ledger[source]["stored"] += stored
             ledger[source]["unparsed"] += unparsed
+            ledger[source]["joined"] += joined
     return {source: {name: amount for name, amount in counts.items() if amount} for source, counts in ledger.items()}
 
 

@@ -47,7 +47,7 @@ def read_line(library: FormatLibrary, definition: FormatFile, sample: Sample) ->
     if not one.matches(lines).item():
         return None
     row = one.parse(lines, ParseContext(REFERENCE, header=sample.header)).row(0, named=True)
-    if definition.codec == "json":
+    if definition.codec == "json" and definition.inner != "any":
         assert json.loads(row.pop("fields")) == json.loads(sample.line)
     columns = flattened(row)
     if columns["parse.status"] == "parsed":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 from collections import Counter
@@ -15,19 +14,21 @@ import polars as pl
 import structlog
 
 from vedette.formats.codecs.line import LineFormat
+from vedette.formats.codecs.separated import HEADER
 from vedette.formats.columns import SEVERITY_OF_LEVEL, merged_objects
+from vedette.formats.continuation import join_continuations
 from vedette.formats.contract import Fit, ParseContext
 from vedette.formats.detect import FormatChoice, choose_format, rank_formats, sample_of
 from vedette.formats.library import FormatLibrary
+from vedette.formats.reading import FORMAT, INNER, WRAPPER, LineReader
+from vedette.formats.remembered import FileMemory, Life
 from vedette.formats.templates import TemplateMiner
 from vedette.model.entries import ENTRY_SCHEMA, EntryBatch, EntryFlag
 from vedette.model.events import EVENT_SCHEMA
 
 log = structlog.get_logger(__name__)
 
-_ROW: Final = "__row"
 _BATCH: Final = "__batch"
-_FORMAT: Final = "__format"
 _MISFITS_THAT_CALL_FOR_A_NEW_CHOICE: Final = 0.5
 _LINES_BEFORE_A_NEW_CHOICE: Final = 20
 _STATE_VERSION: Final = 1
@@ -76,12 +77,18 @@ class FormatEngine:
         self._max_choices = max_choices
         self._choices: dict[_File, FormatChoice] = {}
         self._recent: dict[_File, Counter[str]] = {}
+        self._memory = FileMemory(max_choices)
+        self._reader = LineReader(library)
         self._lock = threading.Lock()
         self._changed = False
         self.templates = TemplateMiner()
 
     def decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
-        """One event of EVENT_SCHEMA an entry, in the order of the batches and of the entries in them."""
+        """One event of EVENT_SCHEMA an entry, in the order of the batches and of the entries in them.
+
+        Lines that continue a record are joined to it; their number is that of the line breaks in `event.original` of
+        the events marked `joined`.
+        """
         if self._library is not self._newest:
             self._change_library(self._newest)
         groups: dict[_Group, list[int]] = {}
@@ -93,8 +100,7 @@ class FormatEngine:
         decoded = [
             self._decode_group(group, [batches[index] for index in members]) for group, members in groups.items()
         ]
-        order = [index for members in groups.values() for index in members]
-        return self.templates.assign(_in_order(decoded, order, batches))
+        return self.templates.assign(_in_order(decoded, list(groups.values())))
 
     def use(self, library: FormatLibrary) -> None:
         """Read with another library from the next batch on; what `explain` tells changes at once."""
@@ -130,18 +136,21 @@ class FormatEngine:
         return Explanation(choice, rank_formats(library, sample), events)
 
     def snapshot(self) -> bytes | None:
-        """The choices as JSON, None when unchanged since the last call."""
+        """The choices and what is remembered of files as JSON, None when unchanged since the last call."""
         with self._lock:
-            if not self._changed:
+            if not self._changed and not self._memory.changed:
                 return None
-            self._changed = False
-            content = {"version": _STATE_VERSION, "choices": [one.to_json() for one in self._choices.values()]}
+            self._changed = self._memory.changed = False
+            choices = [one.to_json() for one in self._choices.values()]
+            content = {"version": _STATE_VERSION, "choices": choices, **self._memory.to_json()}
         return json.dumps(content, separators=(",", ":")).encode()
 
     def restore(self, state: bytes) -> None:
         """Continue with the choices of a snapshot; an unreadable one, or a format that is gone, is chosen anew."""
         try:
-            choices = [FormatChoice.from_json(one) for one in json.loads(state)["choices"]]
+            content = json.loads(state)
+            choices = [FormatChoice.from_json(one) for one in content["choices"]]
+            self._memory.restore(content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("format_choices_unreadable", reason=str(error))
             choices = []
@@ -193,15 +202,37 @@ class FormatEngine:
         log.info("format_chosen", **choice.to_json())
         return choice
 
-    def _decode_group(self, group: _Group, batches: Sequence[EntryBatch]) -> pl.DataFrame:
-        """Events of batches that share format, zone and reference time, in their order."""
-        entries = _joined(batches)
+    def _decode_group(self, group: _Group, batches: Sequence[EntryBatch]) -> tuple[pl.DataFrame, pl.Series]:
+        """Events of batches that share format, zone and reference time, in their order, and the batch each is of."""
+        entries = _together(batches)
+        files = list(dict.fromkeys(_life_of(batch) for batch in batches))
+        numbers = pl.Series([files.index(_life_of(batch)) for batch in batches], dtype=pl.Int64)[entries[_BATCH]]
         context = ParseContext(group.reference, group.timezone)
-        parsed = self._parse(entries["text"], self._formats_to_try(group), context)
-        self._watch(batches, parsed, self._library.line_format(group.format_name) or self._library.plain)
-        parsed = _with_messages(parsed, self._library)
+        chosen = self._library.line_format(group.format_name) or self._library.plain
+        first = chosen if group.is_wished or chosen is not self._library.plain else None
+        headers = self._headers_of(entries["text"], numbers, files)
+        parsed = self._reader.read(entries["text"], first, context, headers)
         self._hand_over(batches, entries["text"], parsed["log.format"])
-        return _events(entries, parsed, batches)
+        heads = [self._memory.head_of(file) for file in files]
+        records = join_continuations(entries, parsed, numbers, heads, self._library)
+        for file, head, is_open in zip(files, records.heads, records.are_open, strict=True):
+            self._memory.keep_head(file, head, is_open=is_open)
+        self._watch(batches, records.entries[_BATCH], records.parsed[FORMAT], chosen)
+        return _events(records.entries, records.parsed, batches), records.entries[_BATCH]
+
+    def _headers_of(self, lines: pl.Series, numbers: pl.Series, files: Sequence[Life]) -> pl.Series | None:
+        """The line that names the columns of each line; None where no file has one."""
+        before = [self._memory.header_of(file) for file in files]
+        may_be_header = lines.str.starts_with("#")
+        if not any(before) and not may_be_header.any():
+            return None
+        known = pl.DataFrame({"file": numbers, "before": pl.Series(before, dtype=pl.String)[numbers], "line": lines})
+        line = pl.col("line")
+        headers = known.with_columns(header=pl.when(line.str.contains(HEADER)).then(line).forward_fill().over("file"))
+        last = headers.unique("file", keep="last").select("file", "header")
+        for number, header in last.drop_nulls().iter_rows():
+            self._memory.keep_header(files[number], header)
+        return headers.select(pl.coalesce("header", "before").alias("header")).to_series()
 
     def _hand_over(self, batches: Sequence[EntryBatch], lines: pl.Series, formats: pl.Series) -> None:
         """Tell `unread` the lines that nobody, or nobody in particular, explains; not where the format was wished."""
@@ -218,6 +249,7 @@ class FormatEngine:
     def _change_library(self, library: FormatLibrary) -> None:
         """Forget the choices that the new library may better: of formats that are gone, changed or say little."""
         before, self._library = self._library, library
+        self._reader = LineReader(library)
         with self._lock:
             for file, choice in list(self._choices.items()):
                 one, was = library.line_format(choice.format), before.line_format(choice.format)
@@ -227,46 +259,21 @@ class FormatEngine:
                     self._recent.pop(file, None)
                     self._changed = True
 
-    def _formats_to_try(self, group: _Group) -> Sequence[LineFormat]:
-        """The chosen format first, then the others; none where plain is wished, all where it was all we found."""
-        chosen = self._library.line_format(group.format_name)
-        if chosen is None or chosen is self._library.plain:
-            return () if group.is_wished else self._library.line_formats
-        return (chosen, *self._library.line_formats)
-
-    def _parse(self, lines: pl.Series, formats: Sequence[LineFormat], context: ParseContext) -> pl.DataFrame:
-        """Columns of the line formats; each line by the first format that explains it."""
-        parts: list[pl.DataFrame] = []
-        left = pl.DataFrame({"line": lines, _ROW: pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
-        for one in dict.fromkeys(formats):
-            if left.is_empty():
-                break
-            fits = one.matches(left["line"])
-            if fits.all():
-                parts.append(_parse_part(one, left, context))
-                left = left.clear()
-            elif fits.any():
-                parts.append(_parse_part(one, left.filter(fits), context))
-                left = left.filter(~fits)
-        if not left.is_empty():
-            parts.append(_parse_part(self._library.plain, left, context))
-        if len(parts) == 1:
-            return parts[0].drop(_ROW)
-        return pl.concat(parts, how="diagonal").sort(_ROW).drop(_ROW)
-
-    def _watch(self, batches: Sequence[EntryBatch], parsed: pl.DataFrame, chosen: LineFormat) -> None:
+    def _watch(self, batches: Sequence[EntryBatch], numbers: pl.Series, names: pl.Series, chosen: LineFormat) -> None:
         """Choose again for sources that are no longer written as they were."""
-        if (parsed[_FORMAT].len() and parsed[_FORMAT].n_unique() == 1) and parsed[_FORMAT][0] == chosen.name:
+        if names.n_unique() == 1 and names[0] == chosen.name:
             for batch in batches:
                 self._recent.pop(_file_of(batch), None)
             return
-        ends = itertools.accumulate(batch.frame.height for batch in batches)
-        for batch, end in zip(batches, ends, strict=True):
-            if batch.format_name == chosen.name:
+        counts: dict[int, Counter[str]] = {}
+        read = pl.DataFrame({"number": numbers, "name": names}).group_by("number", "name").len().sort("number", "name")
+        for number, name, count in read.iter_rows():
+            counts.setdefault(number, Counter())[name] = count
+        for number, batch in enumerate(batches):
+            if batch.format_name == chosen.name or number not in counts:
                 continue
-            names = parsed[_FORMAT].slice(end - batch.frame.height, batch.frame.height)
             recent = self._recent.setdefault(_file_of(batch), Counter())
-            recent.update(dict(names.value_counts().iter_rows()))
+            recent.update(counts[number])
             self._reconsider(batch, recent, chosen)
 
     def _reconsider(self, batch: EntryBatch, recent: Counter[str], chosen: LineFormat) -> None:
@@ -290,49 +297,14 @@ def _file_of(batch: EntryBatch) -> _File:
     return batch.source_id, batch.path
 
 
-def _parse_part(one: LineFormat, left: pl.DataFrame, context: ParseContext) -> pl.DataFrame:
-    return one.parse_matching(left["line"], context).with_columns(left[_ROW], pl.lit(one.name).alias(_FORMAT))
+def _life_of(batch: EntryBatch) -> Life:
+    return batch.source_id, batch.path, batch.generation
 
 
-def _with_messages(parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame:
-    """Add what the programs' messages tell; it counts before what the line format told."""
-    has_programs = "process.name" in parsed.columns
-    programs = parsed["process.name"] if has_programs else pl.repeat(None, parsed.height, dtype=pl.String, eager=True)
-    told = library.messages.match(programs, parsed["message"])
-    if told is None:
-        return parsed.with_columns(pl.col(_FORMAT).alias("log.format"))
-    told = _without_guesses(told, parsed, library)
-    inner = {name: f"__told.{name}" for name in told.columns}
-    whole = pl.concat([parsed, told.rename(inner)], how="horizontal")
-    columns = [
-        pl.coalesce(renamed, name).alias(name) if name in parsed.columns else pl.col(renamed).alias(name)
-        for name, renamed in inner.items()
-        if name not in ("log.format", "fields")
-    ]
-    columns.append(pl.concat_str(_FORMAT, "__told.log.format", separator="/", ignore_nulls=True).alias("log.format"))
-    if "fields" in inner:
-        outer = pl.col("fields") if "fields" in parsed.columns else pl.lit(None, dtype=pl.String)
-        columns.append(merged_objects(outer, pl.col("__told.fields")).alias("fields"))
-    return whole.with_columns(columns).drop(inner.values())
-
-
-def _without_guesses(told: pl.DataFrame, parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame:
-    """A last resort does not count where the line format itself knows the peer or what was done."""
-    known = [name for name in ("source.address", "event.action") if name in parsed.columns]
-    is_guess = told["log.format"].is_in(library.last_resorts)
-    if not known or not is_guess.any():
-        return told
-    is_known = parsed.select(pl.any_horizontal(pl.col(known).is_not_null())).to_series()
-    return told.with_columns(pl.when(~(is_guess & is_known).fill_null(value=False)).then(pl.all()).name.keep())
-
-
-def _joined(batches: Sequence[EntryBatch]) -> pl.DataFrame:
-    """Entries of all batches, with the number of their batch where there are several."""
-    if len(batches) == 1:
-        return batches[0].frame
-    heights = pl.DataFrame({_BATCH: range(len(batches)), "height": [batch.frame.height for batch in batches]})
-    numbers = heights.select(pl.col(_BATCH).repeat_by("height").explode()).to_series()
-    return pl.concat([batch.frame for batch in batches]).with_columns(numbers)
+def _together(batches: Sequence[EntryBatch]) -> pl.DataFrame:
+    """Entries of all batches, with the number of their batch."""
+    numbered = [batch.frame.with_columns(pl.lit(number).alias(_BATCH)) for number, batch in enumerate(batches)]
+    return numbered[0] if len(numbered) == 1 else pl.concat(numbered)
 
 
 def _events(entries: pl.DataFrame, parsed: pl.DataFrame, batches: Sequence[EntryBatch]) -> pl.DataFrame:
@@ -341,7 +313,7 @@ def _events(entries: pl.DataFrame, parsed: pl.DataFrame, batches: Sequence[Entry
     whole = pl.concat(
         [
             entries.rename({"text": "event.original", "offset": "log.offset", "length": "log.length"}),
-            parsed.drop(_FORMAT),
+            parsed.drop(FORMAT, INNER, WRAPPER, strict=False),
         ],
         how="horizontal",
     )
@@ -390,15 +362,15 @@ def _marks(flags: pl.Series) -> pl.Expr:
     return pl.when(joined != "").then(joined)
 
 
-def _in_order(decoded: Sequence[pl.DataFrame], order: Sequence[int], batches: Sequence[EntryBatch]) -> pl.DataFrame:
-    """The events of all groups, back in the order of the batches."""
-    if order == sorted(order):
-        return decoded[0] if len(decoded) == 1 else pl.concat(decoded)
-    whole = pl.concat(decoded)
-    starts = dict(
-        zip(order, itertools.accumulate([0, *(batches[index].frame.height for index in order[:-1])]), strict=True)
-    )
-    return pl.concat([whole.slice(starts[index], batches[index].frame.height) for index in sorted(order)])
+def _in_order(decoded: Sequence[tuple[pl.DataFrame, pl.Series]], members: Sequence[Sequence[int]]) -> pl.DataFrame:
+    """The events of all groups, back in the order of the batches; `members` are the batches of each group."""
+    if len(decoded) == 1:
+        return decoded[0][0]
+    parts = [
+        events.with_columns(pl.Series(batches)[numbers].alias(_BATCH))
+        for (events, numbers), batches in zip(decoded, members, strict=True)
+    ]
+    return pl.concat(parts).sort(_BATCH, maintain_order=True).drop(_BATCH)
 
 
 def _spread(texts: pl.Series) -> list[str]:

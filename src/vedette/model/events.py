@@ -81,7 +81,8 @@ EVENT_COLUMNS: Final[tuple[EventColumn, ...]] = (
     EventColumn(
         "vedette.marks",
         pl.String(),
-        "Space-separated words on what was unusual: cut, escaped, unfinished, time-missing, time-wrong",
+        "Space-separated words on what was unusual: cut, escaped, unfinished, joined, continuation, "
+        "time-missing, time-wrong",
         ("marks",),
     ),
     EventColumn("fields", pl.String(), "Everything else, as a JSON object"),

@@ -17,7 +17,7 @@ from vedette.model.events import EVENT_SCHEMA
 SSH = "Nov 23 22:04:17 web1 sshd[2412]: Failed password for root from 203.0.113.9 port 4711 ssh2"
 ACCESS = '203.0.113.9 - - [23/Nov/2026:22:04:17 +0000] "GET /x HTTP/1.1" 404 12 "-" "curl/8"'
 OBJECT = '{"time":"2026-11-23T22:04:17Z","level":"warn","msg":"slow","user":"anna"}'
-PLAIN = "  at java.lang.Thread.run(Thread.java:750)"
+PLAIN = "what is this"
 
 
 @pytest.fixture(scope="module")

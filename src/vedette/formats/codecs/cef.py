@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from vedette.formats.beginnings import beginnings
 from vedette.formats.codecs.keyed import Captures, KeyedFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FIELD_PREFIX
@@ -28,6 +29,9 @@ _SEVERITIES: Final = {"low": "3", "medium": "5", "high": "7", "very-high": "9", 
 class CefFormat(KeyedFormat):
     """`CEF:0|vendor|product|version|signature|name|severity|key=value …`; values hold blanks, and end before a key."""
 
+    def _begins(self) -> frozenset[str]:
+        return super()._begins() & beginnings(_CEF)
+
     def matches(self, lines: pl.Series) -> pl.Series:
         return _is_shaped(lines, "CEF:", _CEF) & super().matches(lines)
 
@@ -47,6 +51,9 @@ class LeefFormat(KeyedFormat):
     """`LEEF:1.0|vendor|product|version|event|key=value…` with tabs between pairs; in 2.0 the sixth part names the
     separator.
     """
+
+    def _begins(self) -> frozenset[str]:
+        return super()._begins() & beginnings(_LEEF)
 
     def matches(self, lines: pl.Series) -> pl.Series:
         return _is_shaped(lines, "LEEF:", _LEEF) & super().matches(lines)

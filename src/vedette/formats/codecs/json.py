@@ -14,6 +14,7 @@ from typing import Any, Final
 import polars as pl
 from polars.exceptions import PolarsError
 
+from vedette.formats.beginnings import beginnings
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 
@@ -27,8 +28,12 @@ class JsonFormat(LineFormat):
     """`keys` of the format file say which keys fill which column, the first present one counts; `a.0.b` is `b` of the
     first member of the list `a`.
 
-    The whole object is kept in `fields`, under the names that its program and the rules written for it use.
+    The whole object is kept in `fields`, under the names that its program and the rules written for it use;
+    but of a record that only wraps another one, what `keys` name.
     """
+
+    def _begins(self) -> frozenset[str]:
+        return super()._begins() & beginnings(_OBJECT)
 
     def matches(self, lines: pl.Series) -> pl.Series:
         looks = lines.str.contains(_OBJECT).fill_null(value=False)
@@ -50,7 +55,10 @@ class JsonFormat(LineFormat):
         return parts.with_columns(pl.col("message").fill_null(lines))
 
     def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
-        return super().parse_matching(lines, context).with_columns(lines.str.strip_chars().alias("fields"))
+        columns = super().parse_matching(lines, context)
+        if self.definition.inner == "any":
+            return columns
+        return columns.with_columns(lines.str.strip_chars().alias("fields"))
 
 
 def _decoded(lines: pl.Series) -> dict[str, pl.Series] | None:

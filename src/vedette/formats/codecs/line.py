@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import polars as pl
 
+from vedette.formats.beginnings import ANY, beginnings
 from vedette.formats.columns import apply_cases, typed_columns
 from vedette.formats.contract import Fit, ParseContext
 from vedette.formats.definition import FormatFile
@@ -24,14 +25,23 @@ _LEAST_SPECIFIC: Final = 0.8
 class LineFormat(ABC):
     """A format made from its file. Subclasses say which lines are theirs and what their parts are."""
 
+    has_headers: ClassVar[bool] = False
+    """Lines before others may name their columns (`ParseContext.header`)."""
+
     def __init__(self, definition: FormatFile) -> None:
         self.definition = definition
         self.name = definition.name
         self.rank = definition.rank
+        self.begins = self._begins()
+        """The first characters of all lines that match, at least (`beginnings.OTHER` for those beyond ASCII)."""
 
     @abstractmethod
     def matches(self, lines: pl.Series) -> pl.Series:
         """Which lines have the shape of this format (Boolean, same order)? Judged line by line; cheap."""
+
+    def _begins(self) -> frozenset[str]:
+        """Subclasses whose lines need more than `looks_like`, or have none, say so."""
+        return beginnings(self.definition.looks_like) if self.definition.looks_like is not None else ANY
 
     @abstractmethod
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
@@ -39,6 +49,10 @@ class LineFormat(ABC):
 
         `time` is the stamp as text.
         """
+
+    def fits_header(self, lines: pl.Series, header: str) -> pl.Series:
+        """Which lines have the columns that a header of this format names? Asked of formats with headers only."""
+        raise NotImplementedError(f"{self.name} has no headers")
 
     def fits(self, sample: Sequence[str]) -> Fit:
         lines = pl.Series("line", [line for line in sample if line and not line.isspace()], dtype=pl.String)

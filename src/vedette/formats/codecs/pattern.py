@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from vedette.formats.beginnings import beginnings
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FormatFile
@@ -18,6 +19,10 @@ class PatternFormat(LineFormat):
         super().__init__(definition)
         self._patterns = [f"{pattern}(?P<{_FITS}>)" for pattern in definition.patterns]
         self._shape = definition.looks_like
+
+    def _begins(self) -> frozenset[str]:
+        by_pattern = frozenset[str]().union(*(beginnings(pattern) for pattern in self.definition.patterns))
+        return super()._begins() & by_pattern
 
     def matches(self, lines: pl.Series) -> pl.Series:
         """The last pattern is asked first: the most general one usually settles it."""

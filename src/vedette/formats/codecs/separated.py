@@ -39,6 +39,8 @@ class W3cFormat(KeyedFormat):
     Where no header is known, `columns` of the format file name them.
     """
 
+    has_headers = True
+
     def read_pairs(self, lines: pl.Series, context: ParseContext) -> tuple[pl.DataFrame, Captures]:
         separator, names = _header(context.header, self.definition.columns)
         line = pl.col("line")
@@ -48,6 +50,12 @@ class W3cFormat(KeyedFormat):
         named = _named(values.to_series(), names)
         pairs = pairs_of_columns(named).filter(~pl.col("text").is_in(_UNSET))
         return pairs, _urls(named) if _STEM in named and _QUERY in named else {}
+
+    def fits_header(self, lines: pl.Series, header: str) -> pl.Series:
+        separator, names = _header(header, ())
+        line = pl.col("line")
+        has_columns = line.str.strip_chars_end("\r").str.count_matches(separator, literal=True) == len(names) - 1
+        return lines.to_frame("line").select(~line.str.starts_with("#") & has_columns & pl.lit(len(names) > 1)).to_series()
 
     def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         columns = super().parse_matching(lines, context)

@@ -1,0 +1,269 @@
+"""Lines to columns: which format reads a line, what record its message is again, and what its program says in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from vedette.formats.beginnings import OTHER
+from vedette.formats.codecs.line import LineFormat
+from vedette.formats.columns import merged_objects
+from vedette.formats.contract import ParseContext
+from vedette.formats.library import FormatLibrary
+
+FORMAT: Final = "__format"
+"""The line format that read a line."""
+
+INNER: Final = "__inner"
+"""The one that read its message, null where none did."""
+
+WRAPPER: Final = "__wrapper"
+"""The program that the record around names (a container); there is no such column where nothing is wrapped."""
+
+_ROW: Final = "__row"
+_LINE: Final = "line"
+_SHAPE: Final = "__shape."
+_PARSED_BEFORE: Final = (FORMAT, INNER, "@timestamp", "vedette.marks", "parse.status", "fields")
+_BEGINS_A_RECORD: Final = (
+    r'^(?:\{\s*"|<Event[ >]|<[0-9]{1,3}>|CEF: ?[0-9]|LEEF: ?[0-9]|[0-9]{4}[/-][0-9]{2}[/-][0-9]{2}[ T]|[0-9]?,[0-9]{4}/'
+    r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}[ ,]|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]* |\[[0-9]{4}-[0-9]{2}|\[[A-Z][a-z]{2} "
+    r"|[A-Za-z_][0-9A-Za-z_.-]{0,40}=[^ =])"
+)
+"""How a structured record begins: an object, XML, a priority, CEF, LEEF, a date, an address, a pair."""
+
+
+class LineReader:
+    """Reads lines with the formats of a library. What a line becomes does not depend on the lines beside it."""
+
+    def __init__(self, library: FormatLibrary) -> None:
+        self._library = library
+        self._rivals: dict[str, tuple[LineFormat, ...]] = {}
+        self._by_beginning: dict[str, tuple[LineFormat, ...]] = {}
+        self._headed = [one for one in library.line_formats if one.has_headers]
+        self._wrapping = [one.name for one in library.line_formats if one.definition.inner == "any"]
+        self._structured = [one.name for one in library.line_formats if one.definition.inner == "structured"]
+
+    def read(
+        self, lines: pl.Series, chosen: LineFormat | None, context: ParseContext, headers: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Event columns, one row a line, same order, with FORMAT, INNER and `log.format`.
+
+        `chosen` reads what it can before others do, but for more specific ones; with `plain` nothing else is tried,
+        with None all are. `headers` are the lines that named the columns of each line, null where none did.
+        """
+        parsed = self._read_lines(lines, chosen, context, headers)
+        parsed = parsed.with_columns(pl.lit(None, dtype=pl.String).alias(INNER))
+        if (wraps := parsed[FORMAT].is_in(self._wrapping)).any():
+            program = pl.col("process.name") if "process.name" in parsed.columns else pl.lit(None, dtype=pl.String)
+            parsed = self._with_inner(parsed.with_columns(program.alias(WRAPPER)), wraps, context)
+        return self._with_messages(parsed, context)
+
+    def _read_lines(
+        self, lines: pl.Series, chosen: LineFormat | None, context: ParseContext, headers: pl.Series | None
+    ) -> pl.DataFrame:
+        """Columns of the line formats; each line by the first format that explains it."""
+        parts: list[pl.DataFrame] = []
+        left = pl.DataFrame({_LINE: lines, _ROW: pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
+        if chosen is not self._library.plain:
+            if headers is not None:
+                left = self._take_headed(left, context, headers, parts)
+            tried: Sequence[LineFormat] = () if chosen is None else (*self.rivals(chosen), chosen)
+            left = _take(tried, left, context, headers, parts)
+            for formats, some in self._by_beginnings(left):
+                _take([one for one in formats if one not in tried], some, context, headers, parts)
+        if rest := lines.len() - sum(part.height for part in parts):
+            read = pl.concat([part.select(_ROW) for part in parts]) if parts else left.select(_ROW).clear()
+            unread = left if rest == left.height else left.join(read, on=_ROW, how="anti", maintain_order="left")
+            parts.append(_parsed(self._library.plain, unread, context, None))
+        if len(parts) == 1:
+            return parts[0].drop(_ROW)
+        return pl.concat(parts, how="diagonal").sort(_ROW).drop(_ROW)
+
+    def _take_headed(
+        self, left: pl.DataFrame, context: ParseContext, headers: pl.Series, parts: list[pl.DataFrame]
+    ) -> pl.DataFrame:
+        """Lines that have the columns their header names are its format's, whatever else they look like."""
+        for header in headers.unique(maintain_order=True).drop_nulls():
+            one = next((one for one in self._headed if one.matches(pl.Series([header])).item()), None)
+            if one is None:
+                continue
+            fits = (headers.gather(left[_ROW]) == header).fill_null(value=False) & one.fits_header(left[_LINE], header)
+            if fits.any():
+                parts.append(_parsed(one, left.filter(fits), context, headers))
+                left = left.filter(~fits)
+        return left
+
+    def rivals(self, chosen: LineFormat) -> tuple[LineFormat, ...]:
+        """More specific formats whose lines `chosen` would take, too, judged by their samples; best first."""
+        known = self._rivals.get(chosen.name)
+        if known is None:
+            samples = self._library.samples
+            claimed = set(samples.filter(chosen.matches(samples[_LINE]))["format"]) if samples.height else set()
+            known = tuple(one for one in self._library.line_formats if one.rank > chosen.rank and one.name in claimed)
+            self._rivals[chosen.name] = known
+        return known
+
+    def _by_beginnings(self, left: pl.DataFrame) -> Iterator[tuple[tuple[LineFormat, ...], pl.DataFrame]]:
+        """Lines with the formats that their first characters allow."""
+        if left.is_empty():
+            return
+        firsts = left[_LINE].str.head(1)
+        groups: dict[tuple[LineFormat, ...], list[str]] = {}
+        for first in firsts.unique():
+            groups.setdefault(self._beginning(first or ""), []).append(first)
+        if len(groups) == 1:
+            yield next(iter(groups)), left
+            return
+        for formats, letters in groups.items():
+            yield formats, left.filter(firsts.is_in(letters))
+
+    def _beginning(self, first: str) -> tuple[LineFormat, ...]:
+        letter = first if first < OTHER else OTHER
+        known = self._by_beginning.get(letter)
+        if known is None:
+            formats = self._library.line_formats
+            known = self._by_beginning[letter] = tuple(one for one in formats if letter and letter in one.begins)
+        return known
+
+    def _with_inner(self, parsed: pl.DataFrame, where: pl.Series, context: ParseContext) -> pl.DataFrame:
+        """The records that messages are again; what they tell counts before what the record around them told."""
+        rows = pl.int_range(parsed.height, dtype=pl.UInt32, eager=True).filter(where).alias(_ROW)
+        inner = self._read_lines(parsed["message"].filter(where), None, context, None).with_columns(rows)
+        inner = inner.filter(pl.col(FORMAT) != self._library.plain.name)
+        return _merged(parsed, inner) if inner.height else parsed
+
+    def _with_messages(self, parsed: pl.DataFrame, context: ParseContext) -> pl.DataFrame:
+        """Add what the programs' messages tell; it counts before what the line format told.
+
+        A message that no format of its program knows may be a structured record again.
+        """
+        told = self._told(parsed)
+        is_known = told["log.format"].is_not_null() & ~told["log.format"].is_in(self._library.last_resorts)
+        innermost = parsed.select(pl.coalesce(INNER, FORMAT)).to_series()
+        where = innermost.is_in(self._structured) & ~is_known
+        if where.any():
+            where &= parsed["message"].str.contains(_BEGINS_A_RECORD)
+        if where.any():
+            before, parsed = parsed, self._with_inner(parsed, where, context)
+            changed = parsed[INNER].is_not_null() & before[INNER].is_null()
+            if changed.any():
+                told = _replaced(told, self._told(parsed.filter(changed)), changed)
+        return _with_told(parsed, told)
+
+    def _told(self, parsed: pl.DataFrame) -> pl.DataFrame:
+        has_programs = "process.name" in parsed.columns
+        nothing = pl.repeat(None, parsed.height, dtype=pl.String, eager=True)
+        programs = parsed["process.name"] if has_programs else nothing
+        told = self._library.messages.match(programs, parsed["message"])
+        if told is None:
+            return nothing.to_frame("log.format")
+        return _without_guesses(told, parsed, self._library)
+
+
+def _take(
+    formats: Sequence[LineFormat],
+    left: pl.DataFrame,
+    context: ParseContext,
+    headers: pl.Series | None,
+    parts: list[pl.DataFrame],
+) -> pl.DataFrame:
+    """Put what the formats read into `parts`, each line by the first that explains it; the lines nobody read."""
+    if len(formats) > 1:
+        shapes = [one for one in formats if one.definition.looks_like is not None]
+        looks = left.select(
+            pl.col(_LINE).str.contains(one.definition.looks_like).alias(f"{_SHAPE}{one.name}")
+            for one in shapes
+            if one.definition.looks_like is not None
+        )
+        nobodys = {name for name in looks.columns if not looks[name].any()}
+        formats = [one for one in formats if f"{_SHAPE}{one.name}" not in nobodys]
+        left = pl.concat([left, looks.drop(nobodys)], how="horizontal")
+    for one in formats:
+        if left.is_empty():
+            break
+        shape = f"{_SHAPE}{one.name}"
+        candidates = left.filter(shape) if shape in left.columns else left
+        if candidates.is_empty() or not (fits := one.matches(candidates[_LINE])).any():
+            continue
+        taken = candidates if fits.all() else candidates.filter(fits)
+        parts.append(_parsed(one, taken, context, headers))
+        if taken.height == left.height:
+            left = left.clear()
+        else:
+            left = left.join(taken.select(_ROW), on=_ROW, how="anti", maintain_order="left")
+    return left.select(_LINE, _ROW)
+
+
+def _parsed(one: LineFormat, some: pl.DataFrame, context: ParseContext, headers: pl.Series | None) -> pl.DataFrame:
+    """Columns of lines of which all are `one`'s, with FORMAT and their row."""
+    if headers is None or not one.has_headers:
+        columns = one.parse_matching(some[_LINE], context)
+        return columns.with_columns(some[_ROW], pl.lit(one.name).alias(FORMAT))
+    headed = some.select(_LINE, _ROW, header=headers.gather(some[_ROW]))
+    parts = [
+        _parsed(one, headed.filter(headed["header"].eq_missing(header)), replace(context, header=header), None)
+        for header in headed["header"].unique(maintain_order=True)
+    ]
+    return pl.concat(parts, how="diagonal")
+
+
+def _merged(parsed: pl.DataFrame, inner: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `inner` (by their number) over those of the records around them."""
+    names = [name for name in inner.columns if name != _ROW]
+    whole = parsed.with_row_index(_ROW).join(
+        inner.rename({name: f"__in.{name}" for name in names}), on=_ROW, how="left", maintain_order="left"
+    )
+    has_inner = pl.col(f"__in.{FORMAT}").is_not_null()
+    stamped = pl.col("__in.@timestamp").is_not_null()
+    columns = {
+        name: pl.coalesce(f"__in.{name}", name) if name in parsed.columns else pl.col(f"__in.{name}")
+        for name in names
+        if name not in _PARSED_BEFORE
+    }
+    columns[INNER] = pl.coalesce(f"__in.{FORMAT}", INNER)
+    columns["@timestamp"] = pl.coalesce("__in.@timestamp", "@timestamp")
+    columns["vedette.marks"] = pl.when(stamped).then("__in.vedette.marks").otherwise("vedette.marks")
+    columns["parse.status"] = pl.when(has_inner).then("__in.parse.status").otherwise("parse.status")
+    if "__in.fields" in whole.columns:
+        outer = pl.col("fields") if "fields" in parsed.columns else pl.lit(None, dtype=pl.String)
+        columns["fields"] = merged_objects(outer, pl.col("__in.fields"))
+    return whole.with_columns(text.alias(name) for name, text in columns.items()).drop(
+        _ROW, *(f"__in.{name}" for name in names)
+    )
+
+
+def _replaced(told: pl.DataFrame, others: pl.DataFrame, where: pl.Series) -> pl.DataFrame:
+    """`told` with the rows at `where` replaced."""
+    rows = pl.DataFrame({_ROW: pl.int_range(told.height, dtype=pl.UInt32, eager=True)})
+    kept = pl.concat([told, rows], how="horizontal").filter(~where)
+    placed = pl.concat([others, rows.filter(where)], how="horizontal")
+    return pl.concat([kept, placed], how="diagonal").sort(_ROW).drop(_ROW)
+
+
+def _without_guesses(told: pl.DataFrame, parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame:
+    """A last resort does not count where the line format itself knows the peer or what was done."""
+    known = [name for name in ("source.address", "event.action") if name in parsed.columns]
+    is_guess = told["log.format"].is_in(library.last_resorts)
+    if not known or not is_guess.any():
+        return told
+    is_known = parsed.select(pl.any_horizontal(pl.col(known).is_not_null())).to_series()
+    return told.with_columns(pl.when(~(is_guess & is_known).fill_null(value=False)).then(pl.all()).name.keep())
+
+
+def _with_told(parsed: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    inner = {name: f"__told.{name}" for name in told.columns}
+    whole = pl.concat([parsed, told.rename(inner)], how="horizontal")
+    columns = [
+        pl.coalesce(renamed, name).alias(name) if name in parsed.columns else pl.col(renamed).alias(name)
+        for name, renamed in inner.items()
+        if name not in ("log.format", "fields")
+    ]
+    names = [name for name in (FORMAT, INNER, "__told.log.format") if whole[name].null_count() < whole.height]
+    columns.append(pl.concat_str(names, separator="/", ignore_nulls=True).alias("log.format"))
+    if "fields" in inner:
+        outer = pl.col("fields") if "fields" in parsed.columns else pl.lit(None, dtype=pl.String)
+        columns.append(merged_objects(outer, pl.col("__told.fields")).alias("fields"))
+    return whole.with_columns(columns).drop(inner.values())
