@@ -20,6 +20,7 @@ from vedette.formats.continuation import join_continuations
 from vedette.formats.contract import Fit, ParseContext
 from vedette.formats.detect import FormatChoice, choose_format, rank_formats, sample_of
 from vedette.formats.library import FormatLibrary
+from vedette.formats.peers import PeerMemory
 from vedette.formats.reading import FORMAT, INNER, WRAPPER, LineReader
 from vedette.formats.remembered import FileMemory, Life
 from vedette.formats.templates import TemplateMiner
@@ -79,6 +80,7 @@ class FormatEngine:
         self._recent: dict[_File, Counter[str]] = {}
         self._memory = FileMemory(max_choices)
         self._reader = LineReader(library)
+        self._peers = PeerMemory(library.definitions.values())
         self._lock = threading.Lock()
         self._changed = False
         self.templates = TemplateMiner()
@@ -100,7 +102,7 @@ class FormatEngine:
         decoded = [
             self._decode_group(group, [batches[index] for index in members]) for group, members in groups.items()
         ]
-        return self.templates.assign(_in_order(decoded, list(groups.values())))
+        return self.templates.assign(self._peers.fill(_in_order(decoded, list(groups.values()))))
 
     def use(self, library: FormatLibrary) -> None:
         """Read with another library from the next batch on; what `explain` tells changes at once."""
@@ -250,6 +252,7 @@ class FormatEngine:
         """Forget the choices that the new library may better: of formats that are gone, changed or say little."""
         before, self._library = self._library, library
         self._reader = LineReader(library)
+        self._peers = PeerMemory(library.definitions.values())
         with self._lock:
             for file, choice in list(self._choices.items()):
                 one, was = library.line_format(choice.format), before.line_format(choice.format)
