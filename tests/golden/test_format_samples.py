@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from importlib import resources
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 
 from vedette.formats import FormatLibrary, load_library
 from vedette.formats.contract import ParseContext
-from vedette.formats.definition import FormatFile, Sample
+from vedette.formats.definition import FormatFile, Sample, read_format
 
 REFERENCE = datetime(2026, 11, 24, tzinfo=UTC)
 LIBRARY = load_library()
@@ -68,6 +69,14 @@ def read_message(library: FormatLibrary, definition: FormatFile, sample: Sample)
 
 def test_every_shipped_file_is_read() -> None:
     assert [str(problem) for problem in LIBRARY.problems] == []
+
+
+def test_every_shipped_expression_compiles() -> None:
+    folder = resources.files("vedette") / "content" / "formats"
+    files = [file for file in folder.iterdir() if file.name.endswith(".yaml")]
+    assert len(files) == len(LIBRARY.definitions)
+    for file in files:
+        read_format(file.read_text(encoding="utf-8"), file.name)
 
 
 def test_every_format_has_a_sample_that_fits() -> None:

@@ -70,7 +70,7 @@ class FormatLibrary:
 def load_library(user_folder: Path | None = None) -> FormatLibrary:
     """Read the files that ship and those of the user's folder. Blocks; a broken file disables only itself."""
     problems: list[FormatError] = []
-    shipped, _ = _read_all(_shipped_files(), problems)
+    shipped, _ = _read_all(_shipped_files(), problems, is_shipped=True)
     own, files = _read_all(_files_of(user_folder), problems) if user_folder is not None else ({}, {})
     for problem in problems:
         log.warning("format_disabled", reason=str(problem))
@@ -86,7 +86,7 @@ def shipped_text(name: str) -> str | None:
 
 
 def _read_all(
-    files: Iterable[tuple[str, str | OSError]], problems: list[FormatError]
+    files: Iterable[tuple[str, str | OSError]], problems: list[FormatError], *, is_shipped: bool = False
 ) -> tuple[dict[str, FormatFile], dict[str, str]]:
     """Formats by name, and the files they are in."""
     formats: dict[str, FormatFile] = {}
@@ -95,7 +95,7 @@ def _read_all(
         try:
             if isinstance(text, OSError):
                 raise FormatError(f"{file}: cannot be read ({text.strerror}); correct its permissions or remove it")
-            one = read_format(text, file)
+            one = read_format(text, file, is_shipped=is_shipped)
             if one.name in formats:
                 raise FormatError(
                     f"{file}: name: '{one.name}' is taken by {origin[one.name]}; give one of the two another name"
