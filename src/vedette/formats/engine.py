@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 import structlog
 
+from vedette.formats.clock_watch import watch_clock
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.codecs.separated import HEADER
 from vedette.formats.columns import SEVERITY_OF_LEVEL, merged_objects
@@ -24,6 +25,7 @@ from vedette.formats.peers import PeerMemory
 from vedette.formats.reading import FORMAT, INNER, WRAPPER, LineReader
 from vedette.formats.remembered import FileMemory, Life
 from vedette.formats.templates import TemplateMiner
+from vedette.formats.timestamps import ZoneGuess
 from vedette.model.entries import ENTRY_SCHEMA, EntryBatch, EntryFlag
 from vedette.model.events import EVENT_SCHEMA
 
@@ -79,6 +81,7 @@ class FormatEngine:
         self._choices: dict[_File, FormatChoice] = {}
         self._recent: dict[_File, Counter[str]] = {}
         self._memory = FileMemory(max_choices)
+        self._zones = ZoneGuess(max_files=max_choices)
         self._reader = LineReader(library)
         self._peers = PeerMemory(library.definitions.values())
         self._lock = threading.Lock()
@@ -114,8 +117,14 @@ class FormatEngine:
         return self._newest
 
     def choices(self) -> list[FormatChoice]:
+        """By source and path; the reason tells the zone, too, where it was guessed."""
         with self._lock:
-            return sorted(self._choices.values(), key=lambda choice: (choice.source, choice.path))
+            choices = sorted(self._choices.values(), key=lambda choice: (choice.source, choice.path))
+        zones = [self._zones.zone_of((choice.source, choice.path)) for choice in choices]
+        return [
+            choice if zone is None else replace(choice, reason=f"{choice.reason}; {zone.reason}")
+            for choice, zone in zip(choices, zones, strict=True)
+        ]
 
     def explain(self, lines: Sequence[str], *, reference_time: datetime, timezone: str | None = None) -> Explanation:
         """How these lines would be read as a source of their own. Nothing is remembered."""
@@ -144,7 +153,8 @@ class FormatEngine:
                 return None
             self._changed = self._memory.changed = False
             choices = [one.to_json() for one in self._choices.values()]
-            content = {"version": _STATE_VERSION, "choices": choices, **self._memory.to_json()}
+            zones = self._zones.to_json()
+            content = {"version": _STATE_VERSION, "choices": choices, "zones": zones, **self._memory.to_json()}
         return json.dumps(content, separators=(",", ":")).encode()
 
     def restore(self, state: bytes) -> None:
@@ -153,6 +163,7 @@ class FormatEngine:
             content = json.loads(state)
             choices = [FormatChoice.from_json(one) for one in content["choices"]]
             self._memory.restore(content)
+            self._zones.restore(content.get("zones", []))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("format_choices_unreadable", reason=str(error))
             choices = []
@@ -168,7 +179,18 @@ class FormatEngine:
             lines = batch.frame["text"].to_list() if batch.frame.height <= 200 else _spread(batch.frame["text"])
             choice = self._choose(batch, lines)
         minute = batch.reference_time.replace(second=0, microsecond=0)
-        return _Group(choice.format, batch.format_name == choice.format, batch.timezone, minute)
+        timezone = batch.timezone or self._zone_of(batch, choice)
+        return _Group(choice.format, batch.format_name == choice.format, timezone, minute)
+
+    def _zone_of(self, batch: EntryBatch, choice: FormatChoice) -> str | None:
+        """The zone that was guessed for the file, perhaps just now."""
+        one = self._library.line_format(choice.format)
+        guessed = None if one is None else watch_clock(self._zones, batch, one)
+        if guessed is not None:
+            self._changed = True
+            log.info("zone_guessed", source=batch.source_id, path=batch.path, reason=guessed.reason)
+        zone = self._zones.zone_of(_file_of(batch))
+        return None if zone is None else zone.offset
 
     def _wished(self, batch: EntryBatch) -> FormatChoice | None:
         name = batch.format_name

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedette.formats.timestamps.zone_guess import ZoneGuess
+from support.entries import batch_of
+from vedette.formats import FormatEngine, FormatLibrary, load_library
+from vedette.formats.timestamps import ZoneGuess
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FILE = ("s", "/var/log/s")
@@ -157,3 +160,84 @@ def test_guesses_are_bounded_and_survive_a_restart() -> None:
     restarted.restore(guess.to_json())
     assert restarted.zone_of(("s", "c")) == guess.zone_of(("s", "c"))
     assert restarted.zone_of(("s", "a")) is None
+
+
+@pytest.fixture(scope="module")
+def library() -> FormatLibrary:
+    return load_library()
+
+
+def written(moment: datetime, ahead: float = 2, zone: str = "") -> str:
+    """A line of a clock that is so many hours ahead."""
+    return f"{moment + hours(ahead):%Y-%m-%d %H:%M:%S}{zone} INFO shop: order 7 is paid"
+
+
+def decode(engine: FormatEngine, lines: list[str], read_at: datetime, **batch: Any) -> list[datetime]:
+    changed = batch.pop("reference_time", read_at)
+    events = engine.decode([batch_of(lines, read_at=read_at, reference_time=changed, **batch)])
+    return [time.astimezone(UTC) for time in events["@timestamp"]]
+
+
+def decode_live(engine: FormatEngine, *, times: int = 5, **line: Any) -> list[datetime]:
+    moments = [START + seconds(4 * number) for number in range(times)]
+    return [decode(engine, [written(moment, **line)], moment + seconds(0.4))[0] for moment in moments]
+
+
+def test_followed_file_is_read_in_its_zone_once_that_is_known(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    times = decode_live(engine)
+    assert times[0] == START + hours(2)
+    assert times[-2:] == [START + seconds(12), START + seconds(16)]
+    (choice,) = engine.choices()
+    assert choice.reason.endswith("; stamps without zone are UTC+02:00: 4 times in 12 s lines came at that time")
+
+
+def test_guessed_zone_survives_a_restart_and_holds_for_a_backlog(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    decode_live(engine)
+    state = engine.snapshot()
+    assert state is not None
+    restarted = FormatEngine(library)
+    restarted.restore(state)
+    assert restarted.choices() == engine.choices()
+    assert restarted.snapshot() is None
+    lines = [written(START + timedelta(minutes=number)) for number in range(60)]
+    assert decode(restarted, lines, START + hours(1))[::59] == [START, START + timedelta(minutes=59)]
+
+
+def test_history_is_read_in_utc(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    for number in range(10):
+        stamp = START + seconds(4 * number)
+        read_at = stamp + hours(2)
+        assert decode(engine, [written(stamp, 0)], read_at, reference_time=stamp) == [stamp]
+    assert "zone" not in engine.choices()[0].reason
+
+
+def test_backlog_of_a_file_that_grows_is_read_in_utc(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    for number in range(40):
+        stamps = [START - hours(2) + seconds(100 * number + second) for second in range(0, 100, 10)]
+        read_at = START + seconds(number)
+        assert decode(engine, [written(stamp, 0) for stamp in stamps], read_at) == stamps
+    assert "zone" not in engine.choices()[0].reason
+
+
+def test_zone_that_is_set_is_not_guessed(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    for number in range(10):
+        moment = START + seconds(4 * number)
+        assert decode(engine, [written(moment)], moment, timezone="Asia/Tokyo") == [moment - hours(7)]
+    assert "zone" not in engine.choices()[0].reason
+
+
+def test_stamps_that_name_their_zone_are_taken_at_their_word(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    assert decode_live(engine, times=20, zone=" +0500")[-1] == START + seconds(76) - hours(3)
+    assert "zone" not in engine.choices()[0].reason
+
+
+def test_zone_of_one_file_is_not_that_of_another(library: FormatLibrary) -> None:
+    engine = FormatEngine(library)
+    decode_live(engine)
+    assert decode(engine, [written(START)], START + hours(1), path="/var/log/other") == [START + hours(2)]

@@ -7,6 +7,7 @@ from vedette.formats.timestamps.fragments import ANY_STAMP, STAMP_FRAGMENTS
 from vedette.formats.timestamps.layouts import LAYOUTS
 from vedette.formats.timestamps.names import ZONES
 from vedette.formats.timestamps.reading import read_stamps
+from vedette.formats.timestamps.zone_guess import ZoneGuess
 from vedette.formats.timestamps.zones import known_zone
 
-__all__ = ["ANY_STAMP", "LAYOUTS", "STAMP_FRAGMENTS", "ZONES", "known_zone", "read_stamps"]
+__all__ = ["ANY_STAMP", "LAYOUTS", "STAMP_FRAGMENTS", "ZONES", "ZoneGuess", "known_zone", "read_stamps"]
