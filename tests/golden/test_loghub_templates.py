@@ -23,10 +23,9 @@ REFERENCE = datetime(2026, 11, 24, tzinfo=UTC)
 
 def grouping_accuracy(found: Sequence[str | None], right: Sequence[str]) -> float:
     groups: defaultdict[str | None, set[int]] = defaultdict(set)
-    for row, group in enumerate(found):
-        groups[group].add(row)
     wanted: defaultdict[str, set[int]] = defaultdict(set)
-    for row, name in enumerate(right):
+    for row, (group, name) in enumerate(zip(found, right, strict=True)):
+        groups[group].add(row)
         wanted[name].add(row)
     return sum(len(rows) for rows in wanted.values() if groups[found[min(rows)]] == rows) / len(right)
 
