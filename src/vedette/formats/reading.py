@@ -58,7 +58,7 @@ class LineReader:
         parsed = parsed.with_columns(pl.lit(None, dtype=pl.String).alias(INNER))
         if (wraps := parsed[FORMAT].is_in(self._wrapping)).any():
             program = pl.col("process.name") if "process.name" in parsed.columns else pl.lit(None, dtype=pl.String)
-            parsed = self._with_inner(parsed.with_columns(program.alias(WRAPPER)), wraps, context)
+            parsed = self._with_inner(parsed.with_columns(program.alias(WRAPPER)), wraps, context, [])
         return self._with_messages(parsed, context)
 
     def _read_lines(
@@ -77,7 +77,7 @@ class LineReader:
         if rest := lines.len() - sum(part.height for part in parts):
             read = pl.concat([part.select(_ROW) for part in parts]) if parts else left.select(_ROW).clear()
             unread = left if rest == left.height else left.join(read, on=_ROW, how="anti", maintain_order="left")
-            parts.append(_parsed(self._library.plain, unread, context, None))
+            parts.append(_parsed(self._library.plain, unread, context))
         if len(parts) == 1:
             return parts[0].drop(_ROW)
         return pl.concat(parts, how="diagonal").sort(_ROW).drop(_ROW)
@@ -92,7 +92,7 @@ class LineReader:
                 continue
             fits = (headers.gather(left[_ROW]) == header).fill_null(value=False) & one.fits_header(left[_LINE], header)
             if fits.any():
-                parts.append(_parsed(one, left.filter(fits), context, headers))
+                parts.append(_headed(one, left.filter(fits), context, headers))
                 left = left.filter(~fits)
         return left
 
@@ -128,17 +128,20 @@ class LineReader:
             known = self._by_beginning[letter] = tuple(one for one in formats if letter and letter in one.begins)
         return known
 
-    def _with_inner(self, parsed: pl.DataFrame, where: pl.Series, context: ParseContext) -> pl.DataFrame:
-        """The records that messages are again; what they tell counts before what the record around them told."""
+    def _with_inner(
+        self, parsed: pl.DataFrame, where: pl.Series, context: ParseContext, without: Sequence[str]
+    ) -> pl.DataFrame:
+        """The records that messages are again, but for those of the formats `without`; what they tell counts before
+        what the record around them told."""
         rows = pl.int_range(parsed.height, dtype=pl.UInt32, eager=True).filter(where).alias(_ROW)
         inner = self._read_lines(parsed["message"].filter(where), None, context, None).with_columns(rows)
-        inner = inner.filter(pl.col(FORMAT) != self._library.plain.name)
+        inner = inner.filter(~pl.col(FORMAT).is_in([self._library.plain.name, *without]))
         return _merged(parsed, inner) if inner.height else parsed
 
     def _with_messages(self, parsed: pl.DataFrame, context: ParseContext) -> pl.DataFrame:
         """Add what the programs' messages tell; it counts before what the line format told.
 
-        A message that no format of its program knows may be a structured record again.
+        A message that no format of its program knows may be a structured record again; a stamp before it makes none.
         """
         told = self._told(parsed)
         is_known = told["log.format"].is_not_null() & ~told["log.format"].is_in(self._library.last_resorts)
@@ -147,20 +150,29 @@ class LineReader:
         if where.any():
             where &= parsed["message"].str.contains(_BEGINS_A_RECORD)
         if where.any():
-            before, parsed = parsed, self._with_inner(parsed, where, context)
+            before, parsed = parsed, self._with_inner(parsed, where, context, self._library.catch_alls)
             changed = parsed[INNER].is_not_null() & before[INNER].is_null()
             if changed.any():
                 told = _replaced(told, self._told(parsed.filter(changed)), changed)
         return _with_told(parsed, told)
 
     def _told(self, parsed: pl.DataFrame) -> pl.DataFrame:
+        """What the messages tell, null where nothing. Guesses count where nothing else is known of peer and action."""
         has_programs = "process.name" in parsed.columns
         nothing = pl.repeat(None, parsed.height, dtype=pl.String, eager=True)
-        programs = parsed["process.name"] if has_programs else nothing
-        told = self._library.messages.match(programs, parsed["message"])
+        programs, messages = parsed["process.name"] if has_programs else nothing, parsed["message"]
+        told = self._library.messages.match(programs, messages)
         if told is None:
-            return nothing.to_frame("log.format")
-        return _without_guesses(told, parsed, self._library)
+            told = nothing.to_frame("log.format")
+        known = [pl.col(name).is_not_null() for name in ("source.address", "event.action") if name in parsed.columns]
+        is_open = (
+            told["log.format"].is_null()
+            & ~parsed.select(pl.any_horizontal(*known, pl.lit(value=False)).alias("known")).to_series()
+        )
+        if not self._library.last_resorts or not is_open.any():
+            return told
+        guessed = self._library.guesses.match(programs.filter(is_open), messages.filter(is_open))
+        return told if guessed is None else _replaced(told, guessed, is_open)
 
 
 def _take(
@@ -185,29 +197,44 @@ def _take(
         if left.is_empty():
             break
         shape = f"{_SHAPE}{one.name}"
-        candidates = left.filter(shape) if shape in left.columns else left
-        if candidates.is_empty() or not (fits := one.matches(candidates[_LINE])).any():
+        candidates = left.filter(shape) if shape in left.columns and not left[shape].all() else left
+        if candidates.is_empty():
             continue
-        taken = candidates if fits.all() else candidates.filter(fits)
-        parts.append(_parsed(one, taken, context, headers))
-        if taken.height == left.height:
+        fits, part = _taken(one, candidates, context, headers)
+        if not part.height:
+            continue
+        parts.append(part)
+        if part.height == left.height:
             left = left.clear()
         else:
-            left = left.join(taken.select(_ROW), on=_ROW, how="anti", maintain_order="left")
+            left = left.filter(~(fits if candidates is left else pl.col(_ROW).is_in(part[_ROW].implode())))
     return left.select(_LINE, _ROW)
 
 
-def _parsed(one: LineFormat, some: pl.DataFrame, context: ParseContext, headers: pl.Series | None) -> pl.DataFrame:
-    """Columns of lines of which all are `one`'s, with FORMAT and their row."""
-    if headers is None or not one.has_headers:
-        columns = one.parse_matching(some[_LINE], context)
-        return columns.with_columns(some[_ROW], pl.lit(one.name).alias(FORMAT))
+def _taken(
+    one: LineFormat, some: pl.DataFrame, context: ParseContext, headers: pl.Series | None
+) -> tuple[pl.Series, pl.DataFrame]:
+    """Which lines are the format's, and their columns with FORMAT and their row."""
+    if headers is not None and one.has_headers:
+        fits = one.matches(some[_LINE])
+        return fits, _headed(one, some.filter(fits), context, headers)
+    fits, columns = one.take(some[_LINE], context)
+    return fits, columns.with_columns(some[_ROW].filter(fits), pl.lit(one.name).alias(FORMAT))
+
+
+def _headed(one: LineFormat, some: pl.DataFrame, context: ParseContext, headers: pl.Series) -> pl.DataFrame:
+    """Columns of lines of which all are the format's, each by its header."""
     headed = some.select(_LINE, _ROW, header=headers.gather(some[_ROW]))
-    parts = [
-        _parsed(one, headed.filter(headed["header"].eq_missing(header)), replace(context, header=header), None)
-        for header in headed["header"].unique(maintain_order=True)
-    ]
+    parts = [_parsed(one, headed.clear(), context)]
+    for header in headed["header"].unique(maintain_order=True):
+        of_header = headed.filter(headed["header"].eq_missing(header))
+        parts.append(_parsed(one, of_header, replace(context, header=header)))
     return pl.concat(parts, how="diagonal")
+
+
+def _parsed(one: LineFormat, some: pl.DataFrame, context: ParseContext) -> pl.DataFrame:
+    columns = one.parse_matching(some[_LINE], context) if some.height else some.select(message=_LINE)
+    return columns.with_columns(some[_ROW], pl.lit(one.name).alias(FORMAT))
 
 
 def _merged(parsed: pl.DataFrame, inner: pl.DataFrame) -> pl.DataFrame:
@@ -241,16 +268,6 @@ def _replaced(told: pl.DataFrame, others: pl.DataFrame, where: pl.Series) -> pl.
     kept = pl.concat([told, rows], how="horizontal").filter(~where)
     placed = pl.concat([others, rows.filter(where)], how="horizontal")
     return pl.concat([kept, placed], how="diagonal").sort(_ROW).drop(_ROW)
-
-
-def _without_guesses(told: pl.DataFrame, parsed: pl.DataFrame, library: FormatLibrary) -> pl.DataFrame:
-    """A last resort does not count where the line format itself knows the peer or what was done."""
-    known = [name for name in ("source.address", "event.action") if name in parsed.columns]
-    is_guess = told["log.format"].is_in(library.last_resorts)
-    if not known or not is_guess.any():
-        return told
-    is_known = parsed.select(pl.any_horizontal(pl.col(known).is_not_null())).to_series()
-    return told.with_columns(pl.when(~(is_guess & is_known).fill_null(value=False)).then(pl.all()).name.keep())
 
 
 def _with_told(parsed: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
