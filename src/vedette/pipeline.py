@@ -1,7 +1,7 @@
 """The way of one batch: entries → events → findings → committed → told.
 
-Decoding, detection and analysis run in one thread, the store's commit in another, so that a batch is decoded
-while the one before it is written. In a backlog several batches share a commit. Nothing is told before it is
+Decoding runs in one thread, detection and analysis in another, the store's commit in a third, so that a batch is
+decoded while the ones before it are judged and written. In a backlog several batches share a commit. Nothing is told before it is
 committed, and no batch is given up: when the store refuses, the same batch is tried again until it takes it, and the
 full queue stops the readers.
 """
@@ -24,7 +24,7 @@ import polars as pl
 import structlog
 
 from vedette.model.batches import CommitBatch, Committed
-from vedette.model.entries import EntryBatch
+from vedette.model.entries import EntryBatch, LedgerNote
 from vedette.model.errors import StoreBroken, StoreError, StoreFull
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Finding
@@ -103,13 +103,26 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded:
+    """The events of some batches, with what was learned from them and how they are accounted for."""
+
+    events: pl.DataFrame
+    state: Mapping[str, bytes]
+    positions: tuple[Position, ...]
+    ledger: Mapping[str, Mapping[str, int]]
+    notes: tuple[LedgerNote, ...]
+    first_read: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Ready:
     batch: CommitBatch
     first_read: datetime
 
 
 class Judge:
-    """The pure middle: entries in, everything that becomes true with them out. One thread, in order.
+    """The pure middle: entries in, everything that becomes true with them out. In order; `decode` belongs to one thread,
+    `conclude` to one, which may be another.
 
     A stage that fails on a batch loses its own contribution only: entries that cannot be decoded are kept raw.
     """
@@ -145,10 +158,31 @@ class Judge:
 
     def judge(self, batches: Sequence[EntryBatch]) -> CommitBatch:
         """Decode, detect, analyse, and account for the batches. Blocks."""
+        return self.conclude(self.decode(batches))
+
+    def decode(self, batches: Sequence[EntryBatch]) -> Decoded:
+        """The events of the batches. Blocks."""
         with self._timed("decode"):
             events = self._decode(batches)
+            state: dict[str, bytes] = {}
+            if (learned := self._decoder.snapshot()) is not None:
+                state[self._decoder.name] = learned
+            for memory in self._memories:
+                state |= memory.snapshots()
+            return Decoded(
+                events=events,
+                state=state,
+                positions=_last_positions(batches),
+                ledger=ledger_of(batches, events),
+                notes=tuple(note for batch in batches for note in batch.notes),
+                first_read=min(batch.read_at for batch in batches),
+            )
+
+    def conclude(self, decoded: Decoded) -> CommitBatch:
+        """Detect and analyse; everything that becomes true together. Blocks."""
+        events = decoded.events
         findings: list[Finding] = []
-        state: dict[str, bytes] = {}
+        state = dict(decoded.state)
         with self._timed("detect"):
             now = self._clock.now()
             for detector in self._detectors:
@@ -158,17 +192,13 @@ class Judge:
         with self._timed("analyse"):
             for analyser in self._analysers:
                 events, findings = self._analyse(analyser, events, findings)
-        if (learned := self._decoder.snapshot()) is not None:
-            state[self._decoder.name] = learned
-        for memory in self._memories:
-            state |= memory.snapshots()
         return CommitBatch(
             events=events,
             findings=tuple(findings),
-            positions=_last_positions(batches),
+            positions=decoded.positions,
             state=state,
-            ledger=ledger_of(batches, events),
-            notes=tuple(note for batch in batches for note in batch.notes),
+            ledger=decoded.ledger,
+            notes=decoded.notes,
             token=f"{self._process_token}:{next(self._numbers)}",
         )
 
@@ -241,9 +271,18 @@ class Pipeline:
 
     async def run(self) -> None:
         """Take, judge, commit, tell; returns when the queue is closed and everything is committed."""
+        decoded: asyncio.Queue[Decoded | None] = asyncio.Queue(maxsize=1)
         ready: asyncio.Queue[_Ready | None] = asyncio.Queue(maxsize=1)
-        with ThreadPoolExecutor(1, "judge") as judging, ThreadPoolExecutor(1, "commit") as commits:
-            await all_or_none(self._judge_all(ready, judging), self._commit_all(ready, commits))
+        with (
+            ThreadPoolExecutor(1, "decode") as decoding,
+            ThreadPoolExecutor(1, "judge") as judging,
+            ThreadPoolExecutor(1, "commit") as commits,
+        ):
+            await all_or_none(
+                self._decode_all(decoded, decoding),
+                self._judge_all(decoded, ready, judging),
+                self._commit_all(ready, commits),
+            )
 
     def stats(self) -> PipelineStats:
         ordered = sorted(self._latencies)
@@ -264,12 +303,24 @@ class Pipeline:
             return PartHealth("pipeline", HealthState.OK, self._started)
         return PartHealth("pipeline", trouble.state, trouble.since, trouble.reason, trouble.remedy)
 
-    async def _judge_all(self, ready: asyncio.Queue[_Ready | None], judging: ThreadPoolExecutor) -> None:
+    async def _decode_all(self, decoded: asyncio.Queue[Decoded | None], decoding: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while batches := await self._queue.take():
-            first_read = min(batch.read_at for batch in batches)
-            await ready.put(_Ready(await loop.run_in_executor(judging, self._judge.judge, batches), first_read))
+            await decoded.put(await loop.run_in_executor(decoding, self._judge.decode, batches))
             del batches
+        await decoded.put(None)
+
+    async def _judge_all(
+        self,
+        decoded: asyncio.Queue[Decoded | None],
+        ready: asyncio.Queue[_Ready | None],
+        judging: ThreadPoolExecutor,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while (item := await decoded.get()) is not None:
+            batch = await loop.run_in_executor(judging, self._judge.conclude, item)
+            await ready.put(_Ready(batch, item.first_read))
+            del item, batch
         await ready.put(None)
 
     async def _commit_all(self, ready: asyncio.Queue[_Ready | None], commits: ThreadPoolExecutor) -> None:
