@@ -1,7 +1,8 @@
 """Lines that belong to the record before them: stack traces, details, statements over several lines.
 
 A line continues a record when nobody reads it and it is indented, or looks like a part of a trace; or when the format
-of the record says so (`continues`). The record must have a stamp: lines of files without stamps stay by themselves.
+of the record says so (`continues`). The record must have a stamp, or a format that says what continues it: other lines
+of files without stamps stay by themselves.
 """
 
 from __future__ import annotations
@@ -147,13 +148,14 @@ def _candidates(
     rows = told.select((test & pl.lit(is_whole)).fill_null(value=False).alias(name) for name, test in tests.items())
     if not rows.select(pl.any_horizontal(pl.all().any())).item():
         return None
+    may_lack_stamp = names.is_in([one.name for one in continued])
     programs = parsed[WRAPPER] if WRAPPER in parsed.columns else _nulls(parsed.height, pl.String())
     pids = parsed["process.pid"] if "process.pid" in parsed.columns else _nulls(parsed.height, pl.Int64())
     return rows.with_columns(
         names.alias(FORMAT),
         numbers.alias(_FILE),
         pl.int_range(rows.height, dtype=pl.Int64, eager=True).alias(_ROW),
-        (parsed["@timestamp"].is_not_null() & ~is_nobodys & is_whole).alias("has_stamp"),
+        ((parsed["@timestamp"].is_not_null() | may_lack_stamp) & ~is_nobodys & is_whole).alias("is_head"),
         is_wrapped.alias("wrapped"),
         programs.alias("program"),
         pids.alias("pid"),
@@ -175,7 +177,7 @@ def _settled(rows: pl.DataFrame, heads: Sequence[Head | None]) -> pl.DataFrame:
     at = rows[_HEAD].replace(-1, None)
     of_head = pl.DataFrame(
         {
-            "stamped": rows["has_stamp"].gather(at).fill_null(before["format"].is_not_null()),
+            "stamped": rows["is_head"].gather(at).fill_null(before["format"].is_not_null()),
             "format": rows[FORMAT].gather(at).fill_null(before["format"]),
             "pid": rows["pid"].gather(at).fill_null(before["pid"]),
             "program": rows["program"].gather(at),

@@ -26,6 +26,7 @@ from vedette.formats.reading import FORMAT, INNER, WRAPPER, LineReader
 from vedette.formats.remembered import FileMemory, Life
 from vedette.formats.templates import TemplateMiner
 from vedette.formats.timestamps import ZoneGuess
+from vedette.formats.whole_records import read_whole_records
 from vedette.model.entries import ENTRY_SCHEMA, EntryBatch, EntryFlag
 from vedette.model.events import EVENT_SCHEMA
 
@@ -239,6 +240,7 @@ class FormatEngine:
         self._hand_over(batches, entries["text"], parsed["log.format"])
         heads = [self._memory.head_of(file) for file in files]
         records = join_continuations(entries, parsed, numbers, heads, self._library)
+        records = read_whole_records(records, self._reader, self._library, context)
         for file, head, is_open in zip(files, records.heads, records.are_open, strict=True):
             self._memory.keep_head(file, head, is_open=is_open)
         self._watch(batches, records.entries[_BATCH], records.parsed[FORMAT], chosen)
