@@ -146,8 +146,8 @@ def test_file_whose_stamps_name_their_zone_is_left_alone() -> None:
 def test_few_files_are_observed_at_once() -> None:
     guess = ZoneGuess()
     guess.observe(("s", "a"), [START], START)
-    assert not guess.is_due(("s", "b"), read_at=START + seconds(0.1), changed_at=START)
-    assert guess.is_due(("s", "b"), read_at=START + seconds(0.3), changed_at=START)
+    assert not guess.is_due(("s", "b"), read_at=START + seconds(0.4), changed_at=START)
+    assert guess.is_due(("s", "b"), read_at=START + seconds(0.6), changed_at=START)
 
 
 def test_guesses_are_bounded_and_survive_a_restart() -> None:

@@ -27,7 +27,7 @@ _CLOSE_TOGETHER: Final = timedelta(seconds=60)
 _AGAIN: Final = timedelta(minutes=1)
 _ZONED_AGAIN: Final = timedelta(minutes=10)
 _PATIENCE: Final = 20
-_PAUSE: Final = timedelta(milliseconds=200)
+_PAUSE: Final = timedelta(milliseconds=500)
 _DAY: Final = timedelta(days=1)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _WESTMOST: Final = timedelta(hours=-12)
