@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from support.journal import Journal
-from vedette.api import Services, SourcePreview, SourcesControl, SourceView, create_app, server_options
+from vedette.api import FormatsControl, Services, SourcePreview, SourcesControl, SourceView, create_app, server_options
 from vedette.health import HealthMonitor, ProcessProbe
 from vedette.live import EventBroadcaster, LiveLimits, WebSocketManager
 from vedette.model.clock import SystemClock
@@ -113,6 +113,7 @@ async def live_server(
     port: int = 0,
     web_root: Path | None = None,
     sources: SourcesControl | None = None,
+    library: FormatsControl | None = None,
     options: dict[str, Any] | None = None,
     **more: Any,
 ) -> AsyncIterator[LiveServer]:
@@ -124,6 +125,7 @@ async def live_server(
         broadcaster=broadcaster,
         sockets=sockets,
         sources=sources or NoSources(),
+        library=library or cast(FormatsControl, None),
         health=more.pop("health", None) or HealthMonitor(ProcessProbe(Path.cwd(), clock), clock),
         stats=lambda: {"rates": {"1s": 0.0}},
         formats=dict,

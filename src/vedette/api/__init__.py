@@ -3,9 +3,10 @@
 from vedette.api.application import create_app, openapi_document
 from vedette.api.schemas import SourcePreview, SourceView
 from vedette.api.server import server_options
-from vedette.api.services import Services, SourcesControl
+from vedette.api.services import FormatsControl, Services, SourcesControl
 
 __all__ = [
+    "FormatsControl",
     "Services",
     "SourcePreview",
     "SourceView",

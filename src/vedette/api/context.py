@@ -67,6 +67,7 @@ _DESCRIPTIONS: Final = {
     400: "The query is wrong; `position` says where",
     403: "Not allowed",
     404: "There is no such thing",
+    409: "It cannot be done as things are",
     413: "The body is too large",
     421: "The Host header names another server",
     422: "A parameter or a field of the body is wrong",

@@ -17,6 +17,8 @@ Permission = Literal[
     "findings:read",
     "sources:read",
     "sources:write",
+    "formats:read",
+    "formats:write",
     "live:read",
     "system:read",
     "public",

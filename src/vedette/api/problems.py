@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
-from vedette.model.errors import QueryError, SettingsError, SourceError, StoreError, StoreFull
+from vedette.model.errors import FormatError, QueryError, SettingsError, SourceError, StoreError, StoreFull
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +90,7 @@ def describe_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(QueryError, _query)
     app.add_exception_handler(SettingsError, _settings)
+    app.add_exception_handler(FormatError, _format)
     app.add_exception_handler(SourceError, _source)
     app.add_exception_handler(StoreError, _store)
     app.add_exception_handler(Refused, _refused)  # type: ignore[arg-type]  # requests and WebSockets alike
@@ -148,6 +149,10 @@ def _parameter_with(request: Request, text: str) -> str:
 def _settings(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SettingsError)
     return problem_response(422, str(error), path=request.url.path, field=error.field)
+
+
+def _format(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(422, str(error), path=request.url.path, field="text")
 
 
 def _source(request: Request, error: Exception) -> JSONResponse:

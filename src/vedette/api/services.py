@@ -7,7 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from vedette.api.format_bodies import (
+    Decision,
+    ExplainLines,
+    FormatChoicePage,
+    FormatDetail,
+    FormatExplanation,
+    FormatList,
+    FormatTest,
+    FormatText,
+    ProposalChanges,
+    ProposalDetail,
+    ProposalPage,
+    TestLines,
+)
 from vedette.api.schemas import SourcePreview, SourceView
+from vedette.configdb import ProposalState
 from vedette.health import HealthMonitor
 from vedette.live import EventBroadcaster, WebSocketManager
 from vedette.model.clock import Clock
@@ -42,6 +57,38 @@ class SourcesControl(Protocol):
         ...
 
 
+class FormatsControl(Protocol):
+    """Formats as the API sees them. Thread-safe; every method blocks. Raises Refused for what does not exist or cannot be
+    done as things are, FormatError for a format file that is wrong.
+
+    Every change is durable, and in effect for lines that come later, when the call returns.
+    """
+
+    def list_formats(self) -> FormatList: ...
+
+    def get(self, name: str) -> FormatDetail | None: ...
+
+    def put(self, name: str, body: FormatText) -> FormatDetail: ...
+
+    def delete(self, name: str) -> None: ...
+
+    def test(self, body: TestLines) -> FormatTest: ...
+
+    def explain(self, body: ExplainLines) -> FormatExplanation: ...
+
+    def choices(self, *, limit: int, cursor: str | None) -> FormatChoicePage: ...
+
+    def proposals(self, state: ProposalState | None, *, limit: int, cursor: str | None) -> ProposalPage: ...
+
+    def proposal(self, identifier: str) -> ProposalDetail: ...
+
+    def change(self, identifier: str, body: ProposalChanges) -> ProposalDetail: ...
+
+    def accept(self, identifier: str, body: Decision) -> ProposalDetail: ...
+
+    def reject(self, identifier: str) -> ProposalDetail: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """`stats` gives numbers by name for `/api/v1/stats` (rates, queue, pipeline); `formats` gives what is known of each
@@ -52,6 +99,7 @@ class Services:
     broadcaster: EventBroadcaster
     sockets: WebSocketManager
     sources: SourcesControl
+    library: FormatsControl
     health: HealthMonitor
     stats: Callable[[], Mapping[str, Any]]
     formats: Callable[[], Mapping[str, Any]]

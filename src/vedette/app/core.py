@@ -9,7 +9,8 @@ from typing import Final
 
 from vedette.analysis import default_analysers
 from vedette.detection import default_detectors
-from vedette.formats import FormatEngine, FormatLibrary, load_library
+from vedette.formats import FormatEngine, FormatLibrary, Unread, load_library
+from vedette.formats.learning import UnreadSampler
 from vedette.model.batches import Committed
 from vedette.model.clock import Clock
 from vedette.model.errors import SettingsError
@@ -41,6 +42,7 @@ class Core:
     middle: Middle
     queue: RealtimeIngestionQueue
     pipeline: Pipeline
+    sampler: UnreadSampler
 
     def close(self) -> None:
         """Checkpoint, release the folder. Safe to call twice."""
@@ -61,7 +63,8 @@ def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None
     except BaseException:
         folder.close()
         raise
-    middle = build_middle(settings.data_dir, clock)
+    sampler = UnreadSampler()
+    middle = build_middle(settings.data_dir, clock, unread=sampler.add)
     middle.judge.restore(store.state())
     queue = RealtimeIngestionQueue(
         clock=clock,
@@ -70,13 +73,15 @@ def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None
         max_age_seconds=settings.queue.max_age_seconds,
     )
     pipeline = Pipeline(queue=queue, judge=middle.judge, store=store, tell=tell, clock=clock)
-    return Core(clock, folder, store, middle, queue, pipeline)
+    return Core(clock, folder, store, middle, queue, pipeline, sampler)
 
 
-def build_middle(data_dir: Path | None, clock: Clock, *, with_rules: bool = True) -> Middle:
-    """Formats that ship and the operator's own, detectors, analysers. Blocks."""
+def build_middle(
+    data_dir: Path | None, clock: Clock, *, with_rules: bool = True, unread: Unread | None = None
+) -> Middle:
+    """Formats that ship and the operator's own, detectors, analysers. Blocks. `unread` is told lines nobody explains."""
     library = load_library(data_dir / USER_FORMATS if data_dir else None)
-    engine = FormatEngine(library)
+    engine = FormatEngine(library, unread=unread)
     detectors = default_detectors() if with_rules else ()
     judge = Judge(
         decoder=engine,

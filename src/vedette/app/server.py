@@ -16,10 +16,11 @@ from pydantic import TypeAdapter
 
 import vedette
 from vedette.api import Services, create_app, server_options
-from vedette.app.core import open_core
+from vedette.app.core import USER_FORMATS, open_core
+from vedette.app.formats import FormatControl
 from vedette.app.sources import RunSources, SourceControl
-from vedette.app.upkeep import keep_retention, tell_metrics
-from vedette.configdb import ConfigManager, open_database
+from vedette.app.upkeep import follow_formats, keep_retention, learn_formats, tell_metrics
+from vedette.configdb import ConfigManager, ProposalQueue, open_database
 from vedette.demo import DemoWriter
 from vedette.health import HealthMonitor, ProcessProbe, RateMeter
 from vedette.live import EventBroadcaster, WebSocketManager
@@ -64,8 +65,14 @@ class Server:
     def _join(self, sources: RunSources, *, demo: bool) -> None:
         core = self._core
         store = core.store
-        self._config = ConfigManager(
-            open_database(self.data_dir / CONFIG_FILE), TypeAdapter(LogSourceConfig), self._clock
+        database = open_database(self.data_dir / CONFIG_FILE)
+        self._config = ConfigManager(database, TypeAdapter(LogSourceConfig), self._clock)
+        self._formats = FormatControl(
+            folder=self.data_dir / USER_FORMATS,
+            engine=core.middle.engine,
+            queue=ProposalQueue(database, self._clock),
+            sampler=core.sampler,
+            clock=self._clock,
         )
         self._demo = DemoWriter(self.data_dir / DEMO_FOLDER, clock=self._clock) if demo else None
         self._broadcaster = EventBroadcaster(
@@ -92,15 +99,17 @@ class Server:
         self._health.register("sources", self._supervisor.health)
         self._health.register("live", self._sockets.health)
         self._health.register("configuration", self._configuration_health)
+        self._health.register("formats", self._formats.health)
         self._app = create_app(
             Services(
                 store=store,
                 broadcaster=self._broadcaster,
                 sockets=self._sockets,
                 sources=self._sources,
+                library=self._formats,
                 health=self._health,
                 stats=self.stats,
-                formats=self._formats,
+                formats=self._formats_of_sources,
                 clock=self._clock,
                 version=vedette.__version__,
                 web_root=WEB_ROOT,
@@ -196,6 +205,8 @@ class Server:
     def _beside(self) -> Iterator[Any]:
         yield keep_retention(self._core.store, self._settings.store, self._clock)
         yield tell_metrics(self._broadcaster, self._health, self.stats)
+        yield follow_formats(self._formats)
+        yield learn_formats(self._formats, self._core.store, self._sources.with_wished_format())
         if self._demo is not None:
             yield self._demo.run()
 
@@ -208,7 +219,7 @@ class Server:
         text = f"{len(unreadable)} kept source(s) are not valid any more: {name}: {reason}"
         return PartHealth("configuration", HealthState.DEGRADED, self._started, text, remedy)
 
-    def _formats(self) -> Mapping[str, Any]:
+    def _formats_of_sources(self) -> Mapping[str, Any]:
         return {
             choice.source: {"name": choice.format, "confidence": choice.confidence, "reason": choice.reason}
             for choice in self._core.middle.engine.choices()

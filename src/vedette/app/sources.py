@@ -128,6 +128,10 @@ class SourceControl:
     def count(self) -> int:
         return len({*self._given, *(entry.id for entry in self._config.list())})
 
+    def with_wished_format(self) -> frozenset[str]:
+        """Sources whose format is set by configuration."""
+        return frozenset(config.id for config in self._supervisor.configs() if config.format_name)
+
     async def start(self) -> None:
         """Begin to read."""
         configs = {identifier: each.config for identifier, each in self._given.items()}

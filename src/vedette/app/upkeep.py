@@ -1,14 +1,15 @@
-"""What happens beside the stream: retention, and the numbers that are told once a second."""
+"""What happens beside the stream: retention, the formats' folder, learning, and the numbers told once a second."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 
+from vedette.app.formats import FormatControl
 from vedette.health import HealthMonitor
 from vedette.live import EventBroadcaster
 from vedette.model.clock import Clock
@@ -19,6 +20,8 @@ from vedette.store import EventStore
 log = structlog.get_logger(__name__)
 
 _RETENTION_EVERY: Final = timedelta(minutes=10)
+_FORMATS_EVERY: Final = timedelta(seconds=2)
+_LEARNING_EVERY: Final = timedelta(seconds=1)
 _METRICS_EVERY: Final = timedelta(seconds=1)
 
 
@@ -42,6 +45,30 @@ def apply_retention(store: EventStore, limits: StoreSettings, clock: Clock) -> i
     if deleted:
         log.info("retention_deleted", events=deleted)
     return deleted
+
+
+async def follow_formats(formats: FormatControl) -> None:
+    """Use what was changed in the formats' folder by hand, within seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(_FORMATS_EVERY.total_seconds())
+        try:
+            await asyncio.to_thread(formats.reload_if_changed)
+        except Exception:
+            log.exception("formats_not_reloaded")
+
+
+async def learn_formats(formats: FormatControl, store: EventStore, but: Set[str]) -> None:
+    """Propose formats for lines that none explains, one file a second at most, until cancelled."""
+    try:
+        await asyncio.to_thread(formats.recall, store, but=but)
+    except Exception:
+        log.exception("unread_lines_not_recalled")
+    while True:
+        await asyncio.sleep(_LEARNING_EVERY.total_seconds())
+        try:
+            await asyncio.to_thread(formats.learn)
+        except Exception:
+            log.exception("learning_failed")
 
 
 async def tell_metrics(

@@ -4,7 +4,7 @@
 """
 
 from vedette.formats.detect import FormatChoice
-from vedette.formats.engine import Explanation, FormatEngine
+from vedette.formats.engine import Explanation, FormatEngine, Unread
 from vedette.formats.library import FormatLibrary, load_library
 
-__all__ = ["Explanation", "FormatChoice", "FormatEngine", "FormatLibrary", "load_library"]
+__all__ = ["Explanation", "FormatChoice", "FormatEngine", "FormatLibrary", "Unread", "load_library"]

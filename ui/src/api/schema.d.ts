@@ -236,6 +236,198 @@ export interface paths {
         patch: operations["change_source"];
         trace?: never;
     };
+    "/api/v1/formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Formats
+         * @description Every format in use, and the files that are not.
+         */
+        get: operations["list_formats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/formats/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Format
+         * @description What a format makes of lines, and which do not fit; keeps nothing.
+         */
+        post: operations["test_format"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/formats/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain Lines
+         * @description How lines would be read if they came from a file of their own.
+         */
+        post: operations["explain_lines"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/formats/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Choices
+         * @description The format each file is read with, how sure that is, and why; by source and path.
+         */
+        get: operations["list_choices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/formats/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Proposals
+         * @description Formats that were learned, the newest first.
+         */
+        get: operations["list_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/formats/review/{proposal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Proposal
+         * @description One proposal with its file and what it makes of the first lines.
+         */
+        get: operations["get_proposal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Proposal
+         * @description Rename it or its captures, or give it another text; it is judged anew.
+         */
+        patch: operations["change_proposal"];
+        trace?: never;
+    };
+    "/api/v1/formats/review/{proposal_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept Proposal
+         * @description Make it a format; lines that come from now on are read with it.
+         */
+        post: operations["accept_proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/formats/review/{proposal_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject Proposal
+         * @description Leave its lines as they are; the like is not proposed again.
+         */
+        post: operations["reject_proposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/formats/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Format
+         * @description One format with its file.
+         */
+        get: operations["get_format"];
+        /**
+         * Put Format
+         * @description Make or replace a format of one's own; one that ships is put aside by one of the same name.
+         */
+        put: operations["put_format"];
+        post?: never;
+        /**
+         * Delete Format
+         * @description Remove a format of one's own; what was read with it stays as it is.
+         */
+        delete: operations["delete_format"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats": {
         parameters: {
             query?: never;
@@ -358,6 +550,38 @@ export interface components {
             rows: components["schemas"]["EventRow"][];
         };
         /**
+         * Decision
+         * @description How an accepted format is called; as proposed where it is left out.
+         */
+        Decision: {
+            /** Name */
+            name?: string | null;
+            /** Title */
+            title?: string | null;
+        };
+        /**
+         * EvaluationRow
+         * @description How a proposal did on lines it was not learned from. Shares are 0 to 1; `confidence` sums them up.
+         */
+        EvaluationRow: {
+            /** Lines */
+            lines: number;
+            /** Held Back */
+            held_back: number;
+            /** Parsed */
+            parsed: number;
+            /** Stamps */
+            stamps: number;
+            /** Columns */
+            columns: string[];
+            /** Confidence */
+            confidence: number;
+            /** Reasons */
+            reasons: string[];
+            /** Misfits */
+            misfits: string[];
+        };
+        /**
          * EventPage
          * @description Events in the order asked for. `cursor` continues behind the last one, null at the end.
          */
@@ -467,7 +691,7 @@ export interface components {
             "template.id"?: string;
             /** @description parsed, partial or unparsed */
             "parse.status"?: string;
-            /** @description Space-separated words on what was unusual: cut, escaped, unfinished, time-missing, time-wrong */
+            /** @description Space-separated words on what was unusual: cut, escaped, unfinished, joined, continuation, time-missing, time-wrong */
             "vedette.marks"?: string;
             /** @description Everything else */
             fields?: {
@@ -489,6 +713,21 @@ export interface components {
             event_id: string | null;
             /** Text */
             text: string;
+        };
+        /** ExplainLines */
+        ExplainLines: {
+            /**
+             * Lines
+             * @example [
+             *       "<gate7> 2026-11-24 09:00:00 | WARN | usr=anna | peer=203.0.113.9 | login refused"
+             *     ]
+             */
+            lines: string[];
+            /**
+             * Timezone
+             * @description Zone of stamps that name none
+             */
+            timezone?: string | null;
         };
         /** FactorRow */
         FactorRow: {
@@ -576,6 +815,235 @@ export interface components {
             };
         };
         /**
+         * FitRow
+         * @description How well a format explains the lines: 0 (not at all) to 1.
+         */
+        FitRow: {
+            /**
+             * Format
+             * @example gates
+             */
+            format: string;
+            /** Confidence */
+            confidence: number;
+            /** Reason */
+            reason: string;
+        };
+        /** FormatChoicePage */
+        FormatChoicePage: {
+            /** Rows */
+            rows: components["schemas"]["FormatChoiceRow"][];
+            /** Cursor */
+            cursor: string | null;
+        };
+        /**
+         * FormatChoiceRow
+         * @description What a file is read with first, how sure that is, and why.
+         */
+        FormatChoiceRow: {
+            /**
+             * Source
+             * @example auth
+             */
+            source: string;
+            /**
+             * Path
+             * @example /var/log/auth.log
+             */
+            path: string;
+            /**
+             * Format
+             * @example gates
+             */
+            format: string;
+            /** Confidence */
+            confidence: number;
+            /**
+             * Reason
+             * @example 100 of 100 lines have its shape
+             */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * FormatDetail
+         * @description A format with its file, as text and read.
+         */
+        FormatDetail: {
+            /**
+             * Name
+             * @example gates
+             */
+            name: string;
+            /** Title */
+            title: string;
+            /**
+             * Kind
+             * @description Takes whole lines apart, or what programs say in them
+             * @enum {string}
+             */
+            kind: "line" | "message";
+            /**
+             * Codec
+             * @example pattern
+             */
+            codec: string;
+            /**
+             * Rank
+             * @description How specific it is, 0 to 100
+             */
+            rank: number;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "shipped" | "own";
+            /**
+             * File
+             * @description The file of one's own format
+             */
+            file?: string | null;
+            /**
+             * Programs
+             * @description Whose messages it knows
+             */
+            programs?: string[];
+            /** Samples */
+            samples: number;
+            /** Files */
+            files: number;
+            /**
+             * Text
+             * @description A format file (YAML)
+             * @example name: gates
+             *     title: The gates
+             *     rank: 55
+             *     patterns:
+             *       - '^<(?P<host.name>\w+)> (?P<time>%{stamp}) \| (?P<log.level>%{levels}) \| usr=(?P<user.name>\S*) \| peer=(?P<source.address>\S*) \| (?P<message>.*)$'
+             *     stamps: iso
+             */
+            text: string;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * FormatExplanation
+         * @description The choice for the lines, every format that explains any of them, and the events.
+         */
+        FormatExplanation: {
+            /**
+             * Format
+             * @example gates
+             */
+            format: string;
+            /** Confidence */
+            confidence: number;
+            /** Reason */
+            reason: string;
+            /** Fits */
+            fits: components["schemas"]["FitRow"][];
+            /** Rows */
+            rows: {
+                [key: string]: unknown;
+            }[];
+        };
+        /**
+         * FormatList
+         * @description By name. `problems` tells what is wrong with files that are not used.
+         */
+        FormatList: {
+            /** Formats */
+            formats: components["schemas"]["FormatRow"][];
+            /** Problems */
+            problems: string[];
+        };
+        /**
+         * FormatRow
+         * @description A format. `files` counts the files that are read with it now.
+         */
+        FormatRow: {
+            /**
+             * Name
+             * @example gates
+             */
+            name: string;
+            /** Title */
+            title: string;
+            /**
+             * Kind
+             * @description Takes whole lines apart, or what programs say in them
+             * @enum {string}
+             */
+            kind: "line" | "message";
+            /**
+             * Codec
+             * @example pattern
+             */
+            codec: string;
+            /**
+             * Rank
+             * @description How specific it is, 0 to 100
+             */
+            rank: number;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "shipped" | "own";
+            /**
+             * File
+             * @description The file of one's own format
+             */
+            file?: string | null;
+            /**
+             * Programs
+             * @description Whose messages it knows
+             */
+            programs?: string[];
+            /** Samples */
+            samples: number;
+            /** Files */
+            files: number;
+        };
+        /**
+         * FormatTest
+         * @description What a format made of lines. `misfits` are the numbers of those that do not fit, from 0; `samples` tells which of
+         *     the format's own samples do not yield what they say.
+         */
+        FormatTest: {
+            /**
+             * Name
+             * @example gates
+             */
+            name: string;
+            /** Results */
+            results: components["schemas"]["LineResult"][];
+            /** Misfits */
+            misfits: number[];
+            /** Samples */
+            samples: string[];
+        };
+        /** FormatText */
+        FormatText: {
+            /**
+             * Text
+             * @description A format file (YAML)
+             * @example name: gates
+             *     title: The gates
+             *     rank: 55
+             *     patterns:
+             *       - '^<(?P<host.name>\w+)> (?P<time>%{stamp}) \| (?P<log.level>%{levels}) \| usr=(?P<user.name>\S*) \| peer=(?P<source.address>\S*) \| (?P<message>.*)$'
+             *     stamps: iso
+             */
+            text: string;
+        };
+        /**
          * HealthBody
          * @description `state` is that of the worst part.
          */
@@ -626,6 +1094,32 @@ export interface components {
             path: string;
             /** Bytes Lost */
             bytes_lost: number;
+        };
+        /**
+         * LineResult
+         * @description A line and the columns it yields; null where it does not fit.
+         */
+        LineResult: {
+            /**
+             * Line
+             * @example <gate7> 2026-11-24 09:00:00 | WARN | usr=anna | peer=203.0.113.9 | login refused
+             */
+            line: string;
+            /**
+             * Columns
+             * @example {
+             *       "@timestamp": "2026-11-24T09:00:00.000000Z",
+             *       "host.name": "gate7",
+             *       "log.level": "warning",
+             *       "message": "login refused",
+             *       "source.address": "203.0.113.9",
+             *       "source.ip": "203.0.113.9",
+             *       "user.name": "anna"
+             *     }
+             */
+            columns: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * LiveRow
@@ -689,6 +1183,151 @@ export interface components {
             disk_free_bytes: number;
             /** Disk Total Bytes */
             disk_total_bytes: number;
+        };
+        /**
+         * ProposalChanges
+         * @description What changes. `captures` renames captures: `{"fields.column3": "process.name"}`.
+         */
+        ProposalChanges: {
+            /** Name */
+            name?: string | null;
+            /** Title */
+            title?: string | null;
+            /**
+             * Captures
+             * @example {
+             *       "fields.column3": "process.name"
+             *     }
+             */
+            captures?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Text
+             * @example name: gates
+             *     title: The gates
+             *     rank: 55
+             *     patterns:
+             *       - '^<(?P<host.name>\w+)> (?P<time>%{stamp}) \| (?P<log.level>%{levels}) \| usr=(?P<user.name>\S*) \| peer=(?P<source.address>\S*) \| (?P<message>.*)$'
+             *     stamps: iso
+             */
+            text?: string | null;
+        };
+        /**
+         * ProposalDetail
+         * @description With its file, how good it is, and what it makes of the first lines.
+         */
+        ProposalDetail: {
+            /**
+             * Id
+             * @example 3f2a9c41d07e
+             */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "proposed" | "accepted" | "rejected";
+            /**
+             * Name
+             * @example gates
+             */
+            name: string;
+            /** Title */
+            title: string;
+            /** Source */
+            source: string;
+            /** Path */
+            path: string;
+            /** Lines Seen */
+            lines_seen: number;
+            /** Confidence */
+            confidence: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /**
+             * Text
+             * @description A format file (YAML)
+             * @example name: gates
+             *     title: The gates
+             *     rank: 55
+             *     patterns:
+             *       - '^<(?P<host.name>\w+)> (?P<time>%{stamp}) \| (?P<log.level>%{levels}) \| usr=(?P<user.name>\S*) \| peer=(?P<source.address>\S*) \| (?P<message>.*)$'
+             *     stamps: iso
+             */
+            text: string;
+            evaluation: components["schemas"]["EvaluationRow"];
+            /** Preview */
+            preview: components["schemas"]["LineResult"][];
+        };
+        /**
+         * ProposalPage
+         * @description Newest first. `waiting` counts all that nobody has decided about.
+         */
+        ProposalPage: {
+            /** Rows */
+            rows: components["schemas"]["ProposalRow"][];
+            /** Waiting */
+            waiting: number;
+            /** Cursor */
+            cursor: string | null;
+        };
+        /**
+         * ProposalRow
+         * @description A format that was learned from lines nobody explained.
+         */
+        ProposalRow: {
+            /**
+             * Id
+             * @example 3f2a9c41d07e
+             */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "proposed" | "accepted" | "rejected";
+            /**
+             * Name
+             * @example gates
+             */
+            name: string;
+            /** Title */
+            title: string;
+            /** Source */
+            source: string;
+            /** Path */
+            path: string;
+            /** Lines Seen */
+            lines_seen: number;
+            /** Confidence */
+            confidence: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
         };
         /** SourceList */
         SourceList: {
@@ -830,6 +1469,29 @@ export interface components {
             oldest: string | null;
             /** Newest */
             newest: string | null;
+        };
+        /**
+         * TestLines
+         * @description Lines for a format: one that exists (`name`), or one that is not kept (`text`).
+         */
+        TestLines: {
+            /** Name */
+            name?: string | null;
+            /**
+             * Text
+             * @example name: gates
+             *     title: The gates
+             *     rank: 55
+             *     patterns:
+             *       - '^<(?P<host.name>\w+)> (?P<time>%{stamp}) \| (?P<log.level>%{levels}) \| usr=(?P<user.name>\S*) \| peer=(?P<source.address>\S*) \| (?P<message>.*)$'
+             *     stamps: iso
+             */
+            text?: string | null;
+            /**
+             * Lines
+             * @description Without lines only the format's own samples are tried
+             */
+            lines?: string[];
         };
         /** TopValue */
         TopValue: {
@@ -1986,6 +2648,972 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_formats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormatList"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_format: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestLines"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormatTest"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_lines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainLines"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormatExplanation"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_choices: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description From the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormatChoicePage"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_proposals: {
+        parameters: {
+            query?: {
+                /** @description Only these */
+                state?: ("proposed" | "accepted" | "rejected") | null;
+                limit?: number;
+                /** @description From the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalPage"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done as things are */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done as things are */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject_proposal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                proposal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalDetail"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done as things are */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_format: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormatDetail"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_format: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FormatText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormatDetail"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another server */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A parameter or a field of the body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store cannot answer now; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_format: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done as things are */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -64,7 +65,7 @@ def _columns(masks: Sequence[str]) -> list[_Column]:
         if is_gutter[place - 1] and not is_gutter[place]:
             starts.append(place)
     starts = [start for start in starts if _is_aligned(masks, start, starts)]
-    return [_Column(start, end) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    return [_Column(start, end) for start, end in itertools.zip_longest(starts, starts[1:])]
 
 
 def _is_aligned(masks: Sequence[str], start: int, starts: Sequence[int]) -> bool:

@@ -99,6 +99,25 @@ def common_kind(kinds: set[str]) -> str:
     return "mixed"
 
 
+def shape_of(kinds: set[str], texts: Sequence[str]) -> str:
+    """An expression for values of a kind that is told by its letters; empty where there is none."""
+    if kinds - {"absent"} == {"integer"}:
+        shape = r"[+-]?[0-9]+"
+    elif kinds - {"absent"} <= {"integer", "number"} and "number" in kinds:
+        shape = r"[+-]?[0-9]+(?:[.,][0-9]+)?"
+    elif kinds - {"absent"} <= {"ip", "ip-port"} and kinds & {"ip", "ip-port"}:
+        shape = r"[0-9A-Fa-f.:\[\]]+"
+    elif set(texts) <= METHODS:
+        shape = "[A-Z]+"
+    elif kinds == {"path"}:
+        shape = r"[/\\A-Za-z]\S*"
+    elif kinds == {"word"} and all(text.isascii() for text in texts):
+        shape = "[A-Za-z][A-Za-z0-9_.-]*"
+    else:
+        return ""
+    return shape if "absent" not in kinds else f"(?:{shape}|-?)"
+
+
 def are_levels(texts: Iterable[str]) -> bool:
     """All of them are names of levels, and at least one of them can hardly be anything else."""
     names = {text.lower() for text in texts} - ABSENT

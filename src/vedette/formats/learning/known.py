@@ -50,7 +50,8 @@ _HOST: Final = re.compile(
     r"worker|master|replica|edge|core|box|vm|pc|ws|laptop|desktop|prod|stage|build|ci|log|mon|nas|file|print|auth|bastion|"
     r"jump|router|switch|sw|ap|cam|site|dc|rack|kube|k8s|pod|cluster|master|slave|primary|backup)(?:[-_]?[a-z]*[-_]?\d+)"
     r"(?:[.-][\w-]+)*|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+"
-    r"(?:com|net|org|edu|gov|info|io|dev|cloud|app|biz|[a-z]{2}|example|internal|intern|local|localdomain|lan|corp|home|test|invalid)",
+    r"(?:com|net|org|edu|gov|info|io|dev|cloud|app|biz|example|internal|intern|local|localdomain|lan|corp|home|test|invalid|"
+    r"de|uk|fr|eu|us|ch|at|nl|be|it|es|pl|se|no|dk|fi|cz|ru|cn|jp|in|au|ca|br|kr|ie|pt|tr|ua|za|mx|ar)",
     re.IGNORECASE,
 )
 

@@ -31,7 +31,8 @@ class Capture:
 
     `values` are what the sample holds, `quoted` those that stand in quotes where others do not. `key` is what the line
     itself calls it; `after` and `before` are the text around it, which may tell what it is. A padded one has a `width`
-    and is flush left or not. An anonymous one is only gone over.
+    and is flush left or not. An anonymous one is only gone over. `shape` is an expression for its values that is narrower than
+    what the separators leave.
     """
 
     values: list[str]
@@ -42,6 +43,7 @@ class Capture:
     is_flush: bool = True
     may_be_empty: bool = False
     is_anonymous: bool = False
+    shape: str = ""
     after: str = ""
     before: str = ""
     name: str = ""
@@ -131,7 +133,7 @@ def _captured(capture: Capture, stops: str, *, at_end: bool) -> str:
     if capture.kind == "padded":
         flush = capture.is_flush and capture.width > 1
         return _named(capture, rf"\S.{{{capture.width - 1}}}" if flush else f".{{{capture.width}}}")
-    pattern = _value(capture, stops, at_end=at_end)
+    pattern = capture.shape or _value(capture, stops, at_end=at_end)
     if capture.quoted:
         return f'(?:"{_named(capture, _QUOTED)}"|{_named(capture, pattern, again="[2]")})'
     return _named(capture, pattern)

@@ -17,10 +17,10 @@ def columns_of(one: LineFormat, lines: pl.Series, reference_time: datetime) -> l
     """The columns of each line by name, `fields` as `fields.<name>`, times as text; None where it does not fit."""
     fits = one.matches(lines)
     events = one.parse(lines, ParseContext(reference_time))
-    return [_told(row) if fit else None for row, fit in zip(events.iter_rows(named=True), fits, strict=True)]
+    return [told_by(row) if fit else None for row, fit in zip(events.iter_rows(named=True), fits, strict=True)]
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def told_by(row: dict[str, Any]) -> dict[str, Any]:
     columns = {name: value for name, value in row.items() if value is not None and not name.startswith("__")}
     columns |= {f"fields.{name}": value for name, value in json.loads(columns.pop("fields", None) or "{}").items()}
     if isinstance(time := columns.get("@timestamp"), datetime):

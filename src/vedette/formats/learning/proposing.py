@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from vedette.formats.codecs import CODECS
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FormatFile, captures_of, column_of
-from vedette.formats.learning.kinds import ABSENT, kind_of, level_names
+from vedette.formats.learning.kinds import ABSENT, kind_of, level_names, shape_of
 from vedette.formats.learning.known import FAILURE, SUCCESS
 from vedette.formats.learning.naming import name_captures, used_levels
 from vedette.formats.learning.parts import Capture, Part, captures_in, render
@@ -31,6 +31,8 @@ _HELD_BACK: Final = 4
 """Every fourth line is kept from learning, to judge by it."""
 _MOST_PATTERNS: Final = 8
 _SMALLEST_SHARE: Final = 0.03
+_CERTAIN: Final = 0.25
+"""Lines without a stamp among lines that have one belong to these, unless they are as many."""
 _CLUSTERS_TRIED: Final = 3
 _RANK: Final = 55
 _SIGNATURE_WORDS: Final = 4
@@ -63,7 +65,7 @@ class Proposed:
 def propose(lines: Sequence[str], *, name: str, title: str, reference_time: datetime) -> Proposed | None:
     """A format for these lines, None when they have nothing in common that is worth a format. Pure, deterministic; takes
     at most about a second: no more than MOST_LINES are looked at."""
-    lines = [line for line in _thinned(lines) if line and not line.isspace()]
+    lines = _records([line for line in _thinned(lines) if line and not line.isspace()])
     if len(lines) < FEWEST_LINES:
         return None
     held_back = lines[_HELD_BACK - 1 :: _HELD_BACK] if len(lines) >= 3 * _HELD_BACK else lines
@@ -133,6 +135,12 @@ def _filled(definition: FormatFile) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _records(lines: Sequence[str]) -> list[str]:
+    """Without lines that are indented, where most are not: they continue records."""
+    flush = [line for line in lines if not line[0].isspace()]
+    return flush if 2 * len(flush) > len(lines) else list(lines)
+
+
 def _thinned(lines: Sequence[str]) -> list[str]:
     step = max(1, -(-len(lines) // MOST_LINES))
     return [line[:_LONGEST_LINE] for line in lines[::step]]
@@ -164,7 +172,18 @@ def _patterns(lines: Sequence[str], reference_time: datetime) -> list[_Learned]:
             break
         found.append(best)
         left = remaining
+    found = [
+        one for one in found if _has_time(one) or not any(map(_has_time, found)) or _covers(one, lines) >= _CERTAIN
+    ]
     return sorted(found, key=lambda one: -_worth(one))
+
+
+def _has_time(one: _Learned) -> bool:
+    return any(capture.name == "time" for capture in one.captures)
+
+
+def _covers(one: _Learned, lines: Sequence[str]) -> float:
+    return sum(bool(one.finder.search(line)) for line in lines) / len(lines)
 
 
 def _worth(one: _Learned) -> float:
@@ -193,15 +212,28 @@ def _signature(row: Row) -> tuple[str, ...]:
 def _learn(rows: Sequence[Row]) -> _Learned | None:
     parts: list[Part] = read(rows)
     name_captures(parts)
-    pattern = f"^{render(parts)}$"
     captures = tuple(capture for capture in captures_in(parts) if capture.name)
     if not captures:
         return None
+    _narrow(captures)
+    pattern = f"^{render(parts)}$"
     try:
         captures_of("(?s)" + pattern)
         return _Learned(pattern, captures, _python_pattern(pattern))
     except (re.error, PolarsError):
         return None
+
+
+def _narrow(captures: Sequence[Capture]) -> None:
+    """Without a stamp that is more than digits nothing else tells lines of this kind from others: say what the values look
+    like."""
+    stamps = [text for capture in captures if capture.name == "time" for text in capture.values]
+    if stamps and not all(re.fullmatch(r"[\d.,]*", stamp) for stamp in stamps):
+        return
+    for capture in captures:
+        kinds = {kind_of(Row(text, text)) for text in capture.texts}
+        if capture.kind == "value" and not capture.quoted and (shape := shape_of(kinds, capture.texts)):
+            capture.shape = shape
 
 
 def _python_pattern(pattern: str) -> re.Pattern[str]:

@@ -70,7 +70,7 @@ def read_words(rows: Sequence[Row], read: Read, depth: int) -> list[Part]:
             begin = _beginning(table, place)
             return [*parts[: max(0, 2 * begin - 1)], *_message(table, begin, read, depth)]
         is_given = place <= table.last_firm and (table.is_certain or table.is_firm[place])
-        if not is_given and not _is_column(table, place):
+        if not is_given and (not (depth or table.is_certain) or not _is_column(table, place)):
             break
         parts += [_blank()] if place else []
         parts.append(Group(_column(table.columns[place], read, depth)))
