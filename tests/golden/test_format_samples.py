@@ -59,7 +59,8 @@ def read_line(library: FormatLibrary, definition: FormatFile, sample: Sample) ->
 def read_message(library: FormatLibrary, definition: FormatFile, sample: Sample) -> dict[str, Any] | None:
     """The columns of a message; None when another format or none takes it."""
     program = sample.program or definition.programs[0]
-    told = library.messages.match(pl.Series([program]), pl.Series([sample.line]))
+    matcher = library.guesses if definition.name in library.last_resorts else library.messages
+    told = matcher.match(pl.Series([program]), pl.Series([sample.line]))
     if told is None or told["log.format"].item() != definition.name:
         return None
     columns = flattened(told.row(0, named=True))

@@ -186,17 +186,38 @@ def merged_objects(first: pl.Expr, second: pl.Expr) -> pl.Expr:
 
 def apply_cases(columns: pl.DataFrame, cases: Sequence[Case]) -> pl.DataFrame:
     """Fill constants where their case holds; of several cases for a column the first counts."""
-    chains: dict[str, list[pl.Expr]] = {}
-    for case in cases:
+    chains: dict[str, list[tuple[str, object]]] = {}
+    tests: dict[str, pl.Expr] = {}
+    for number, case in enumerate(cases):
         conditions = [_holds(one, columns) for one in (case, *case.also)]
         if any(one is None for one in conditions):
             continue
-        holds = pl.all_horizontal(one for one in conditions if one is not None)
+        tests[f"__case.{number}"] = pl.all_horizontal(one for one in conditions if one is not None)
         for name, value in case.set.items():
-            chains.setdefault(name, []).append(pl.when(holds).then(pl.lit(value, dtype=EVENT_SCHEMA[name])))
-    return columns.with_columns(
-        pl.coalesce(*values, *([name] if name in columns.columns else [])).alias(name)
-        for name, values in chains.items()
+            chains.setdefault(name, []).append((f"__case.{number}", value))
+    if not tests:
+        return columns
+    held = columns.select(test.alias(name) for name, test in tests.items())
+    held = held.select(name for name in held.columns if held[name].any())
+    filled = pl.concat([columns, held], how="horizontal")
+    for name, values in chains.items():
+        present = [(case, value) for case, value in values if case in held.columns]
+        if not present:
+            continue
+        otherwise = pl.col(name) if name in columns.columns else pl.lit(None, dtype=EVENT_SCHEMA[name])
+        for test, value in reversed(present):
+            otherwise = pl.when(test).then(pl.lit(value, dtype=EVENT_SCHEMA[name])).otherwise(otherwise)
+        filled = filled.with_columns(otherwise.alias(f"__set.{name}"))
+    return filled.select(
+        *(
+            pl.col(f"__set.{name}" if f"__set.{name}" in filled.columns else name).alias(name)
+            for name in columns.columns
+        ),
+        *(
+            pl.col(f"__set.{name}").alias(name)
+            for name in chains
+            if name not in columns.columns and f"__set.{name}" in filled.columns
+        ),
     )
 
 

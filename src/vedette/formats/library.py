@@ -46,7 +46,8 @@ class FormatLibrary:
         """The most specific first, without `plain`."""
         plain = self.definitions.get(PLAIN, FormatFile(name=PLAIN, title="Plain text", codec="plain", rank=0))
         self.plain: LineFormat = CODECS["plain"](plain)
-        self.messages = MessageMatcher([one for one in definitions if one.is_message_format])
+        self.messages = MessageMatcher([one for one in definitions if one.is_message_format and one.rank > 0])
+        self.guesses = MessageMatcher([one for one in definitions if one.is_message_format and one.rank == 0])
         self.last_resorts = [one.name for one in definitions if one.is_message_format and one.rank == 0]
         """Message formats that guess: they count only where nothing else is known of a record's peer or action."""
         self._by_name = {one.name: one for one in (*self.line_formats, self.plain)}

@@ -83,7 +83,6 @@ def test_stamp_that_was_not_read_leaves_the_stamp_around_it() -> None:
             "203.0.113.9",
         ),
         (ACCESS, "http-access", "http.response.status_code", 404),
-        ("2026-11-23 22:04:17,123 ERROR shop.cart: it broke", "generic", "log.level", "error"),
     ],
 )
 def test_structured_message_in_syslog_is_read_again(message: str, inner: str, column: str, value: object) -> None:

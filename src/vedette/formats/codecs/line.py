@@ -75,9 +75,18 @@ class LineFormat(ABC):
         whole = pl.concat([parsed, _unparsed(others["line"]).with_columns(others["row"])], how="diagonal")
         return whole.sort("row").drop("row")
 
+    def take(self, lines: pl.Series, context: ParseContext) -> tuple[pl.Series, pl.DataFrame]:
+        """Which lines match, and the columns of those, as `matches` and `parse_matching` tell them."""
+        fits = self.matches(lines)
+        taken = lines if fits.all() else lines.filter(fits)
+        return fits, self.parse_matching(taken, context) if taken.len() else taken.to_frame("message")
+
     def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         """As `parse`, for lines of which all match."""
-        parts = self.split(lines, context)
+        return self.columns_of(lines, self.split(lines, context), context)
+
+    def columns_of(self, lines: pl.Series, parts: pl.DataFrame, context: ParseContext) -> pl.DataFrame:
+        """Event columns of lines and what `split` made of them."""
         columns = self.typed(parts)
         if self.definition.cases:
             columns = self._with_cases(columns, parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from vedette.formats.beginnings import beginnings
@@ -26,32 +28,66 @@ class PatternFormat(LineFormat):
 
     def matches(self, lines: pl.Series) -> pl.Series:
         """The last pattern is asked first: the most general one usually settles it."""
-        fits = None if self._shape is None else lines.str.contains(self._shape).fill_null(value=False)
-        if fits is not None and not fits.any():
-            return fits
-        matching = pl.repeat(value=False, n=lines.len(), dtype=pl.Boolean, eager=True)
+        left = self._candidates(lines)
+        matching: list[pl.Series] = []
         for pattern in reversed(self._patterns):
-            matching = matching | lines.str.contains(pattern).fill_null(value=False)
-            if matching.all():
+            if left.is_empty():
                 break
-        return matching if fits is None else matching & fits
+            fits = left["line"].str.contains(pattern)
+            if fits.any():
+                matching.append(left["row"].filter(fits))
+                left = left.filter(~fits)
+        return _mask(lines, matching)
+
+    def take(self, lines: pl.Series, context: ParseContext) -> tuple[pl.Series, pl.DataFrame]:
+        rows, captures = self._captured(self._candidates(lines))
+        fits = _mask(lines, [rows])
+        taken = lines if fits.all() else lines.filter(fits)
+        return fits, self.columns_of(taken, captures, context) if taken.len() else taken.to_frame("message")
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
-        left = pl.DataFrame({"line": lines, "row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
+        return self._captured(_numbered(lines))[1]
+
+    def _candidates(self, lines: pl.Series) -> pl.DataFrame:
+        """The lines that look like the format's, with their rows."""
+        rows = _numbered(lines)
+        return rows.filter(
+            pl.col("line").is_not_null() if self._shape is None else pl.col("line").str.contains(self._shape)
+        )
+
+    def _captured(self, left: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+        """Which rows fit, and what the first pattern that fits captures of each, in their order."""
         parts: list[pl.DataFrame] = []
         for pattern in self._patterns:
+            if left.is_empty():
+                break
             captures = left["line"].str.extract_groups(pattern).struct.unnest()
-            fits = captures[_FITS].is_not_null()
-            captures = captures.drop(_FITS).with_columns(left["row"])
-            if fits.all():
+            misfits = captures[_FITS].null_count()
+            if misfits == captures.height:
+                continue
+            captures = captures.with_columns(left["row"])
+            if not misfits:
                 parts.append(captures)
                 break
-            if fits.any():
-                parts.append(captures.filter(fits))
-                left = left.filter(~fits)
+            fits = captures[_FITS].is_not_null()
+            parts.append(captures.filter(fits))
+            left = left.filter(~fits)
+        if not parts:
+            return pl.Series(dtype=pl.UInt32), pl.DataFrame()
         whole = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal").sort("row")
-        whole = whole.drop("row")
-        return whole.with_columns(pl.all().str.strip_chars()) if self.definition.trim else whole
+        rows, whole = whole["row"], whole.drop("row", _FITS)
+        return rows, whole.with_columns(pl.all().str.strip_chars()) if self.definition.trim else whole
+
+
+def _numbered(lines: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"line": lines, "row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
+
+
+def _mask(lines: pl.Series, rows: Sequence[pl.Series]) -> pl.Series:
+    """True at these rows."""
+    mask = pl.repeat(value=False, n=lines.len(), dtype=pl.Boolean, eager=True)
+    some = [one for one in rows if one.len()]
+    return mask.scatter(pl.concat(some), values=True) if some else mask
 
 
 class PlainFormat(LineFormat):

@@ -55,7 +55,9 @@ class W3cFormat(KeyedFormat):
         separator, names = _header(header, ())
         line = pl.col("line")
         has_columns = line.str.strip_chars_end("\r").str.count_matches(separator, literal=True) == len(names) - 1
-        return lines.to_frame("line").select(~line.str.starts_with("#") & has_columns & pl.lit(len(names) > 1)).to_series()
+        return (
+            lines.to_frame("line").select(~line.str.starts_with("#") & has_columns & pl.lit(len(names) > 1)).to_series()
+        )
 
     def parse_matching(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         columns = super().parse_matching(lines, context)
