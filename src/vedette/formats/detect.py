@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import polars as pl
+
+from vedette.formats.colours import without_colours
 from vedette.formats.contract import Fit
 from vedette.formats.library import FormatLibrary
 
@@ -45,6 +48,7 @@ class FormatChoice:
 def rank_formats(library: FormatLibrary, sample: Sequence[str]) -> list[Fit]:
     """All formats that explain anything of the sample, the best first; of nearly equal ones the more specific."""
     ranks = {one.name: one.rank for one in library.line_formats}
+    sample = without_colours(pl.Series("line", sample, dtype=pl.String)).to_list()
     fits = [fit for one in library.line_formats if (fit := one.fits(sample)).confidence > 0]
     ordered = sorted(fits, key=lambda fit: (-fit.confidence, -ranks[fit.format_name], fit.format_name))
     if ordered:

@@ -16,6 +16,7 @@ import structlog
 from vedette.formats.clock_watch import watch_clock
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.codecs.separated import HEADER
+from vedette.formats.colours import without_colours
 from vedette.formats.columns import SEVERITY_OF_LEVEL, merged_objects
 from vedette.formats.continuation import join_continuations
 from vedette.formats.contract import Fit, ParseContext
@@ -236,7 +237,7 @@ class FormatEngine:
         chosen = self._library.line_format(group.format_name) or self._library.plain
         first = chosen if group.is_wished or chosen is not self._library.plain else None
         headers = self._headers_of(entries["text"], numbers, files)
-        parsed = self._reader.read(entries["text"], first, context, headers)
+        parsed = self._reader.read(without_colours(entries["text"]), first, context, headers)
         self._hand_over(batches, entries["text"], parsed["log.format"])
         heads = [self._memory.head_of(file) for file in files]
         records = join_continuations(entries, parsed, numbers, heads, self._library)

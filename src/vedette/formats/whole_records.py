@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from vedette.formats.colours import without_colours
 from vedette.formats.continuation import CONTINUATION, JOINED, Joined
 from vedette.formats.contract import ParseContext
 from vedette.formats.library import FormatLibrary
@@ -50,7 +51,7 @@ def _read_again(
 ) -> pl.DataFrame:
     """Columns with the row they are of; without those whose first line told as much."""
     before = records.parsed["log.format"].gather(rows)
-    read = reader.read(records.entries["text"].gather(rows), library.line_format(name), context)
+    read = reader.read(without_colours(records.entries["text"].gather(rows)), library.line_format(name), context)
     marks = pl.concat_str(pl.lit(JOINED), _MARKS, separator=" ", ignore_nulls=True)
     is_known = (read[FORMAT] == name) & ((_depth(before) == 0) | (_depth(read["log.format"]) > _depth(before)))
     return read.with_columns(marks.alias(_MARKS), rows.alias(_ROW)).filter(is_known)
