@@ -19,6 +19,8 @@ from vedette.queue import RealtimeIngestionQueue
 from vedette.settings import Settings
 from vedette.store import DataFolder, DuckDbStore
 
+CONFIG_FILE: Final = "config.sqlite"
+"""Database of what people decide, inside the data folder."""
 USER_FORMATS: Final = "formats"
 """Folder of the operator's own format files, inside the data folder."""
 

@@ -7,7 +7,8 @@ import binascii
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from http import HTTPStatus
@@ -39,8 +40,9 @@ from vedette.api.format_bodies import (
     TestLines,
 )
 from vedette.api.problems import Refused, not_found
+from vedette.app.core import CONFIG_FILE, USER_FORMATS
 from vedette.app.format_files import FormatFolder
-from vedette.configdb import Proposal, ProposalQueue, ProposalState
+from vedette.configdb import Proposal, ProposalQueue, ProposalState, open_database
 from vedette.formats import FormatEngine, FormatLibrary, load_library
 from vedette.formats.definition import FormatFile, read_format
 from vedette.formats.learning import (
@@ -54,7 +56,7 @@ from vedette.formats.learning import (
     with_samples,
 )
 from vedette.formats.library import shipped_text
-from vedette.model.clock import Clock
+from vedette.model.clock import Clock, SystemClock
 from vedette.model.errors import FormatError, QueryError
 from vedette.model.health import HealthState, PartHealth
 from vedette.model.query import parse_query
@@ -354,6 +356,20 @@ class FormatControl:
             evaluation=EvaluationRow.model_validate(dict(one.evaluation)),
             preview=[LineResult(line=line, columns=told) for line, told in zip(lines, columns, strict=True)],
         )
+
+
+@contextmanager
+def offline_control(data_dir: Path) -> Iterator[FormatControl]:
+    """The control of a data folder that this process owns, without a server."""
+    clock = SystemClock()
+    folder = data_dir / USER_FORMATS
+    engine = FormatEngine(load_library(folder))
+    database = open_database(data_dir / CONFIG_FILE)
+    queue = ProposalQueue(database, clock)
+    try:
+        yield FormatControl(folder=folder, engine=engine, queue=queue, sampler=UnreadSampler(), clock=clock)
+    finally:
+        database.dispose()
 
 
 def _check_samples(one: FormatFile, now: datetime) -> None:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 import vedette
 from vedette.api import Services, create_app, server_options
-from vedette.app.core import USER_FORMATS, open_core
+from vedette.app.core import CONFIG_FILE, USER_FORMATS, open_core
 from vedette.app.formats import FormatControl
 from vedette.app.sources import RunSources, SourceControl
 from vedette.app.upkeep import follow_formats, keep_retention, learn_formats, tell_metrics
@@ -34,7 +34,6 @@ from vedette.sources import LogSourceConfig, SourceSupervisor
 log = structlog.get_logger(__name__)
 
 WEB_ROOT: Final = Path(vedette.__file__).parent / "web"
-CONFIG_FILE: Final = "config.sqlite"
 DEMO_FOLDER: Final = "demo-logs"
 _DRAIN_SECONDS: Final = 7.0
 

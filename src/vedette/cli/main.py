@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 import vedette
-from vedette.cli import doctor, import_history, scan, search, serve, sources
+from vedette.cli import doctor, formats, import_history, scan, search, serve, sources
 from vedette.cli.terminal import complain, safe
 from vedette.model.errors import QueryError, VedetteError
 
@@ -32,6 +32,7 @@ app.command("import")(import_history.import_history)
 app.command("scan")(scan.scan)
 app.command("search")(search.search)
 app.add_typer(sources.app, name="sources")
+app.add_typer(formats.app, name="formats")
 app.command("doctor")(doctor.doctor)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -125,9 +125,26 @@ def evaluate(definition: FormatFile, lines: Sequence[str], *, lines_seen: int, r
     )
 
 
-def format_text(content: dict[str, Any]) -> str:
+class _Dumper(yaml.SafeDumper):
+    """Writes lists of texts one a line, as people do."""
+
+
+class _Lines(list[str]):
+    """Texts that are each long enough for a line."""
+
+
+_Dumper.add_representer(
+    _Lines, lambda dumper, lines: dumper.represent_sequence("tag:yaml.org,2002:seq", lines, flow_style=False)
+)
+
+
+def format_text(content: Mapping[str, Any]) -> str:
     """The YAML of a format file, keys in the order people read them."""
-    return yaml.dump(content, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None)
+    patterns = content.get("patterns")
+    laid_out = dict(content) | ({"patterns": _Lines(patterns)} if isinstance(patterns, list) else {})
+    return yaml.dump(
+        laid_out, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100_000, default_flow_style=None
+    )
 
 
 def _filled(definition: FormatFile) -> list[str]:
