@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -64,6 +64,16 @@ class FormatLibrary:
         ]
         return pl.DataFrame(rows, schema={"line": pl.String, "format": pl.String, "rank": pl.Int64}, orient="row")
 
+    def overlaps(self, names: Collection[str] | None = None) -> list[tuple[str, str]]:
+        """Line formats of equal rank that take each other's samples (those with one of `names`), in order of names."""
+        taken: dict[str, set[str]] = {}
+        for one in self.line_formats:
+            equals = [other for other in self.line_formats if other.rank == one.rank and other is not one]
+            asked = [other.name for other in equals if names is None or one.name in names or other.name in names]
+            lines = self.samples.filter(pl.col("format").is_in(asked))
+            taken[one.name] = set(lines.filter(one.matches(lines["line"]))["format"]) if lines.height else set()
+        return sorted((one, other) for one in taken for other in taken[one] if one < other and one in taken[other])
+
     def line_format(self, name: str) -> LineFormat | None:
         return self._by_name.get(name)
 
@@ -71,13 +81,28 @@ class FormatLibrary:
 def load_library(user_folder: Path | None = None) -> FormatLibrary:
     """Read the files that ship and those of the user's folder. Blocks; a broken file disables only itself."""
     problems: list[FormatError] = []
-    shipped, _ = _read_all(_shipped_files(), problems, is_shipped=True)
+    shipped, shipped_files = _read_all(_shipped_files(), problems, is_shipped=True)
     own, files = _read_all(_files_of(user_folder), problems) if user_folder is not None else ({}, {})
     for problem in problems:
         log.warning("format_disabled", reason=str(problem))
-    return FormatLibrary(
+    library = FormatLibrary(
         list({**shipped, **own}.values()), problems, {name: Path(file) for name, file in files.items()}
     )
+    if own:
+        library.problems += tuple(_overlap_problems(library, {**shipped_files, **files}))
+    return library
+
+
+def _overlap_problems(library: FormatLibrary, files: Mapping[str, str]) -> Iterator[FormatError]:
+    """Of the user's formats alone: those that ship are tested."""
+    for one, other in library.overlaps(library.own):
+        rank = library.definitions[one].rank
+        problem = FormatError(
+            f"{files[one]} and {files[other]}: samples: each format takes lines of the other, and both have rank {rank}, "
+            f"so '{one}' counts for its name alone; raise `rank` of the more specific one"
+        )
+        log.warning("formats_overlap", reason=str(problem))
+        yield problem
 
 
 def shipped_text(name: str) -> str | None:

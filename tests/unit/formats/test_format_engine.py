@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from support.entries import READ_AT, batch_of
 from vedette.formats import FormatEngine, FormatLibrary, load_library
@@ -274,3 +275,39 @@ def test_file_without_a_format_is_explained_as_it_would_be_read(engine: FormatEn
     explained = engine.explain([*(["~~ what is this ~~"] * 9), SSH], reference_time=READ_AT)
     assert explained.choice.format == "plain"
     assert formats_of(explained.events)[-1] == "syslog-rfc3164/sshd"
+
+
+def test_more_specific_lines_are_read_as_such_in_a_file_of_general_ones(engine: FormatEngine) -> None:
+    general = "2026-11-23 22:04:17,123 INFO [main] shop.Cart - hello"
+    refused = "2026/11/23 22:04:17 [error] 7#7: *3 access forbidden by rule, client: 203.0.113.9, server: shop.example"
+    engine.decode([batch_of([general] * 30)])
+    events = engine.decode([batch_of([general, refused, ACCESS, OBJECT], start=2_000)])
+    assert [name.partition("/")[0] for name in formats_of(events)] == [
+        "generic", "nginx-error", "http-access", "json-lines",
+    ]  # fmt: skip
+    assert events["source.ip"].to_list() == [None, "203.0.113.9", "203.0.113.9", None]
+
+
+def test_two_batches_of_a_file_are_read_like_one(engine: FormatEngine, library: FormatLibrary) -> None:
+    lines = ["#Fields: date time c-ip cs-method cs-uri-stem sc-status", "2026-11-23 22:04:17 203.0.113.9 GET /x 404"]
+    apart = engine.decode([batch_of(lines[:1]), batch_of([SSH], source="b"), batch_of(lines[1:], start=99)])
+    assert apart["url.original"].to_list() == [None, None, "/x"]
+
+
+def test_wrongly_decoded_bytes_are_no_hindrance(engine: FormatEngine) -> None:
+    line = "Nov 23 22:04:17 web1 sshd[7]: Invalid user m\ufffd\x81ller\\xfc from 203.0.113.9 port 22"
+    (event,) = engine.decode([batch_of([line], flags=[EntryFlag.ESCAPED])]).to_dicts()
+    assert (event["source.ip"], event["vedette.marks"]) == ("203.0.113.9", "escaped")
+
+
+def test_large_batches_are_read_like_small_ones(library: FormatLibrary) -> None:
+    lines = [SSH, ACCESS, OBJECT, PLAIN, "#Fields: date time c-ip", "2026-11-23 22:04:17 203.0.113.9"] * 2_000
+    large = FormatEngine(library).decode([batch_of(lines)])
+    small_engine = FormatEngine(library)
+    starts = range(0, len(lines), 600)
+    offsets = large["log.offset"].to_list()
+    small = pl.concat(
+        [small_engine.decode([batch_of(lines[start : start + 600], start=offsets[start])]) for start in starts]
+    )
+    columns = ["event.original", "log.format", "source.ip", "user.name", "parse.status", "@timestamp", "fields"]
+    assert_frame_equal(large.select(columns), small.select(columns))

@@ -113,3 +113,31 @@ def test_message_format_of_the_user_speaks_for_its_programs(tmp_path: Path) -> N
     events = engine.decode([batch_of(lines)])
     assert events["event.severity"].to_list() == [9, 1]
     assert events["log.format"].to_list() == ["syslog-rfc3164/till", "syslog-rfc3164"]
+
+
+def test_formats_that_claim_each_others_lines_with_equal_rank_are_named(tmp_path: Path) -> None:
+    sample = f"samples: [{{line: '{LINE}', columns: {{}}}}]\n"
+    (tmp_path / "shop.yaml").write_text(GOOD + sample)
+    (tmp_path / "till.yaml").write_text(GOOD.replace("name: shop", "name: till") + sample)
+    library = load_library(tmp_path)
+    (problem,) = library.problems
+    assert str(problem).startswith(f"{tmp_path / 'shop.yaml'} and {tmp_path / 'till.yaml'}: samples: ")
+    assert "both have rank 90" in str(problem)
+    assert FormatEngine(library).decode([batch_of([LINE])])["log.format"].to_list() == ["shop"]
+
+
+def test_of_two_formats_that_claim_the_same_lines_the_more_specific_counts(tmp_path: Path) -> None:
+    sample = f"samples: [{{line: '{LINE}', columns: {{}}}}]\n"
+    (tmp_path / "shop.yaml").write_text(GOOD + sample)
+    (tmp_path / "till.yaml").write_text(
+        GOOD.replace("name: shop", "name: till").replace("rank: 90", "rank: 91") + sample
+    )
+    library = load_library(tmp_path)
+    assert library.problems == ()
+    for chosen in ("shop", "till", None):
+        events = FormatEngine(library).decode([batch_of([LINE], format_name=chosen)])
+        assert events["log.format"].to_list() == ["till"]
+
+
+def test_no_two_shipped_formats_claim_each_others_lines_with_equal_rank() -> None:
+    assert load_library().overlaps() == []

@@ -54,14 +54,18 @@ class LineFormat(ABC):
         """Which lines have the columns that a header of this format names? Asked of formats with headers only."""
         raise NotImplementedError(f"{self.name} has no headers")
 
-    def fits(self, sample: Sequence[str]) -> Fit:
+    def confidence(self, share: float) -> float:
+        """How sure a share of lines that match makes of the format."""
+        return round(share * (_LEAST_SPECIFIC + (1 - _LEAST_SPECIFIC) * self.rank / 100), 4)
+
+    def fits(self, sample: Sequence[str] | pl.Series) -> Fit:
         lines = pl.Series("line", [line for line in sample if line and not line.isspace()], dtype=pl.String)
         if lines.is_empty():
             return Fit(self.name, 0.0, "the sample is empty")
         fitting = int(self.matches(lines).sum())
-        weight = _LEAST_SPECIFIC + (1 - _LEAST_SPECIFIC) * self.rank / 100
-        reason = f"{fitting} of {lines.len()} lines have its shape"
-        return Fit(self.name, round(fitting / lines.len() * weight, 4), reason)
+        return Fit(
+            self.name, self.confidence(fitting / lines.len()), f"{fitting} of {lines.len()} lines have its shape"
+        )
 
     def parse(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         fit = self.matches(lines)
