@@ -48,6 +48,24 @@ def test_objects_that_share_no_schema_are_decoded_one_by_one() -> None:
     assert events["log.level"].to_list() == ["info", "info", None]
 
 
+@pytest.mark.parametrize("others", ['{"a":1}', '"text"'], ids=["one-schema", "no-common-schema"])
+def test_key_may_name_the_first_member_of_a_list(others: str) -> None:
+    record = (
+        '{"apiVersion":"audit.k8s.io/v1","verb":"get","user":{"username":"anna"},"sourceIPs":["203.0.113.9","10.0.0.1"],'
+        '"requestObject":%s,"stageTimestamp":"2026-11-23T22:04:17Z"}'
+    )
+    events = decode([record % '{"a":1}', record % others])
+    assert events["log.format"].to_list() == ["kubernetes-audit"] * 2
+    assert events["source.ip"].to_list() == ["203.0.113.9"] * 2
+
+
+def test_case_asks_for_all_its_conditions() -> None:
+    record = '203.0.113.9 - %s [23/Nov/2026:22:04:17 +0000] "GET /private HTTP/1.1" %d 12'
+    events = decode([record % ("bob", 401), record % ("-", 401), record % ("bob", 200)])
+    assert events["event.action"].to_list() == ["http-login", "http-request", "http-request"]
+    assert events["event.category"].to_list() == ["authentication", "web", "web"]
+
+
 def test_object_with_very_many_keys_is_decoded() -> None:
     line = json.dumps({"msg": "many", **{f"key{number}": number for number in range(1_000)}})
     event = columns_of(line)
