@@ -130,7 +130,7 @@ def _host_tag_message(rest: pl.Series) -> pl.DataFrame:
     split = tagged.select("host.name", *_name_and_pid(pl.col("tag")), "message")
     if is_plain.all():
         return split
-    slow = rest.filter(~is_plain)
+    slow = rest.filter(~is_plain).str.strip_chars_start(" ")
     captured = _slow_rest(slow)
     return _scattered(split, captured, ~is_plain)
 
