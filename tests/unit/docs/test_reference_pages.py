@@ -41,7 +41,10 @@ def test_modules_and_tests_named_by_the_coverage_page_exist(repo_root: Path) -> 
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-ten-minutes.md", "docs/how-to/watch-files.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "docs/tutorial/first-ten-minutes.md", "docs/how-to/watch-files.md", "docs/how-to/learn-a-format.md"],
+)
 def test_commands_in_the_manual_exist(repo_root: Path, page: str) -> None:
     from typer.main import get_command
 
