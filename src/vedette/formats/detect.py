@@ -82,7 +82,7 @@ def _fits(library: FormatLibrary, sample: Sequence[str], *, until_clear: bool = 
     possible = [
         (one, sum(count for letter, count in firsts.items() if letter in one.begins)) for one in library.line_formats
     ]
-    possible = [(one, count) for one, count in possible if count]
+    possible = [(one, lines.len() if one.definition.continues else count) for one, count in possible if count]
     best = 0.0
     for start in range(0, len(possible), _ASKED_AT_ONCE):
         left = possible[start:]

@@ -64,3 +64,18 @@ def test_trace_follows_a_record_without_a_stamp_where_its_format_says_so() -> No
     )
     assert events["log.level"].to_list() == ["error", "info"]
     assert events["message"][0].endswith("ValueError: no")
+
+
+def choice_of(*lines: str) -> str:
+    return FormatEngine(LIBRARY).explain(lines, reference_time=REFERENCE).choice.format
+
+
+def test_lines_that_continue_records_speak_for_their_format() -> None:
+    fields = [f"    FIELD_{number}=x" for number in range(30)]
+    assert choice_of("Mon 2026-11-23 22:04:17.123456 UTC [s=5a;i=7]", *fields) == "journal-verbose"
+
+
+def test_one_record_does_not_make_the_lines_of_others_its_own() -> None:
+    record = "=INFO REPORT==== 23-Nov-2026::22:04:17 ==="
+    others = [f"Nov 23 22:04:{second} web1 sshd[7]: Connection closed by 203.0.113.9" for second in range(10, 40)]
+    assert choice_of(record, *others) == "syslog-rfc3164"

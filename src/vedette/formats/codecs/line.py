@@ -18,6 +18,9 @@ from vedette.model.events import EVENT_SCHEMA
 TIME_MISSING: Final = "time-missing"
 TIME_WRONG: Final = "time-wrong"
 _CODE: Final = "event.code"
+_WEIGHT_OF_CONTINUING: Final = 0.75
+"""What a line counts that only continues a record, beside one that has the format's shape."""
+
 _LEAST_SPECIFIC: Final = 0.8
 """How much of its confidence a format of rank 0 keeps; one of rank 100 keeps all."""
 
@@ -62,10 +65,24 @@ class LineFormat(ABC):
         lines = pl.Series("line", [line for line in sample if line and not line.isspace()], dtype=pl.String)
         if lines.is_empty():
             return Fit(self.name, 0.0, "the sample is empty")
-        fitting = int(self.matches(lines).sum())
-        return Fit(
-            self.name, self.confidence(fitting / lines.len()), f"{fitting} of {lines.len()} lines have its shape"
+        fit = self.matches(lines)
+        fitting = int(fit.sum())
+        reason = f"{fitting} of {lines.len()} lines have its shape"
+        if continuing := self._count_continuing(lines, fit):
+            reason += f", {continuing} continue them"
+        return Fit(self.name, self.confidence((fitting + _WEIGHT_OF_CONTINUING * continuing) / lines.len()), reason)
+
+    def _count_continuing(self, lines: pl.Series, fit: pl.Series) -> int:
+        """How many lines continue, as the format says, a record that is this format's."""
+        patterns = self.definition.continues
+        if not patterns or not fit.any() or fit.all():
+            return 0
+        may_continue = lines.to_frame("line").select(
+            pl.any_horizontal(pl.col("line").str.contains(pattern) for pattern in patterns) & ~pl.lit(fit)
         )
+        told = pl.DataFrame({"fit": fit, "may": may_continue.to_series()})
+        head_fits = pl.when(~pl.col("may")).then("fit").forward_fill().fill_null(value=False)
+        return int(told.select((pl.col("may") & head_fits).sum()).item())
 
     def parse(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         fit = self.matches(lines)
