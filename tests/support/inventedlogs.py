@@ -132,6 +132,46 @@ def one_sentence(time: datetime, chance: Chance) -> Told:
     )  # fmt: skip
 
 
+def pairs_in_any_order(time: datetime, chance: Chance) -> Told:
+    """`<TIME> usr=anna src=192.0.2.7 …`; no two lines have their pairs in the same order."""
+    user, peer, action, took = chance.one_of(*USERS), chance.address(), chance.one_of(*ACTIONS), chance.number(1, 900)
+    pairs = [f"usr={user}", f"src={peer}", f"act={action}", f"took={took}ms", f'part="{chance.one_of("a b", "c d")}"']
+    pairs.sort(key=lambda _: chance.number(0, 999))
+    line = f"<{time:%Y-%m-%dT%H:%M:%S}Z> {' '.join(pairs)}"
+    columns: dict[str, Any] = {
+        "@timestamp": time, "user.name": user, "source.address": peer, "source.ip": peer, "event.action": action,
+        "message": line, "fields.usr": user, "fields.src": peer, "fields.act": action, "fields.took": f"{took}ms",
+    }  # fmt: skip
+    return Told(line, columns | {"fields.part": "a b" if "a b" in line else "c d"})
+
+
+def pairs_in_brackets(time: datetime, chance: Chance) -> Told:
+    """`TIME user[anna] src[192.0.2.7] note[…]`."""
+    user, peer, message = chance.one_of(*USERS), chance.address(), chance.one_of(*MESSAGES)
+    return Told(
+        f"{time:%Y-%m-%d %H:%M:%S} user[{user}] src[{peer}] zone[dmz] note[{message}]",
+        {
+            "@timestamp": time,
+            "fields.zone": "dmz",
+            "user.name": user,
+            "source.address": peer,
+            "source.ip": peer,
+            "message": message,
+        },
+    )
+
+
+def cells_in_quotes(time: datetime, chance: Chance) -> Told:
+    """`"TIME","anna","192.0.2.7","login","…"`."""
+    user, peer, action = chance.one_of(*USERS), chance.address(), chance.one_of(*ACTIONS)
+    message = chance.one_of(*MESSAGES, "one, two, three")
+    columns = {
+        "@timestamp": time, "user.name": user, "source.address": peer, "source.ip": peer, "event.action": action,
+        "message": message,
+    }  # fmt: skip
+    return Told(f'"{time:%Y-%m-%d %H:%M:%S}","{user}","{peer}","{action}","{message}"', columns)
+
+
 INVENTED: tuple[Callable[[datetime, Chance], Told], ...] = (
     pairs_with_odd_separators,
     columns_of_fixed_width,
@@ -139,6 +179,9 @@ INVENTED: tuple[Callable[[datetime, Chance], Told], ...] = (
     cells_between_bars,
     seconds_and_requests,
     one_sentence,
+    pairs_in_any_order,
+    pairs_in_brackets,
+    cells_in_quotes,
 )
 
 

@@ -68,7 +68,7 @@ def kind_of(row: Row) -> str:
         return "stamp"
     if len(mask) > 1 and mask[0] == mask[-1] and mask[0] in "\"'" and not mask[1:-1].strip(QUOTED):
         return "quoted" if mask[0] == '"' else "single-quoted"
-    return _kind_of_text(row.text)
+    return "mixed" if STAMP in mask else _kind_of_text(row.text)
 
 
 def kind_of_all(rows: Sequence[Row]) -> str:

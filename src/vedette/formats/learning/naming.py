@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,13 @@ _COLUMNS_BY_KEY: Final = {
     for column, keys in {
         "time": "time ts timestamp when at date datetime t eventtime logtime stamp tm dt occurred created",
         "log.level": "level lvl lev severity sev loglevel prio priority lv importance",
-        "message": "msg message text txt detail details description desc body note event.message info comment",
+        "message": "msg message text txt detail details description desc body note info comment what remark remarks",
         "host.name": "host hostname node server machine computer device hst dev box",
         "process.name": "logger component comp module mod service svc srv app application program prog proc process daemon "
         "unit subsystem subsys component.name facility component_name",
         "process.pid": "pid processid procid",
-        "user.name": "user usr username uname login account acct who actor principal userid subject operator u person uid",
+        "user.name": "user usr username uname login account acct acc who actor principal userid subject subj operator u person "
+        "uid owner player member customer cust employee emp loginname client.user",
         "source.address": "remoteaddr remoteip remotehost remote clientip clientaddr client srcip srcaddr src source sourceip "
         "ip addr address ipaddr ipaddress peer peerip from rhost origin caller callerip sip saddr host.ip sourceaddress cip",
         "source.port": "sport srcport port clientport spt peerport remoteport sourceport",
@@ -55,6 +57,10 @@ _OTHER_COLUMNS: Final = {
 
 _COMPONENT: Final = re.compile(
     r"[A-Za-z_][\w$-]*(?:[.][A-Za-z_][\w$-]*)+|[a-z]+[-_](?:svc|service|api|server|daemon|worker|srv)|[a-z]{2,}d"
+)
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z_.-]{2,}")
+_TRANSPORTS: Final = frozenset(
+    ("tcp", "udp", "icmp", "sctp", "igmp", "gre", "esp", "TCP", "UDP", "ICMP", "SCTP", "IGMP")
 )
 _THREAD: Final = re.compile(r"(?:[\w. -]*(?:thread|exec|pool|worker)|main$|Thread-)", re.IGNORECASE)
 _RANGES: Final = {
@@ -100,7 +106,7 @@ def name_captures(parts: Sequence[Part], header: Sequence[str] = ()) -> None:
     left = [capture for capture in left if not _name_by_key(capture, names, captures)]
     left = [capture for capture in left if not _name_by_place(capture, names)]
     _name_message(left, names)
-    _name_by_content([capture for capture in left if not capture.name], names, captures)
+    _name_by_content([capture for capture in left if not capture.name and not capture.holds], names, captures)
 
 
 def used_levels(captures: Iterable[Capture]) -> set[str]:
@@ -188,7 +194,7 @@ def _name_by_place(capture: Capture, names: Names) -> bool:
     kind = _kind_of(texts)
     word = re.findall(r"[a-z]+", capture.after.lower())[-1:] if re.search(r"[a-zA-Z]\W*$", capture.after) else []
     name = ""
-    if kind == "integer" and capture.after.endswith(("[", "(")) and capture.before[:1] in tuple("])"):
+    if kind == "integer" and capture.after in {"[", "("} and capture.before[:1] in tuple("])"):
         name = "process.pid" if _share(texts, lambda text: len(text) <= 7) == 1 else ""
     elif word and word[0] in _PEER_WORDS and _share(texts, _is_address) > 0.5:
         name = "source.address"
@@ -196,9 +202,9 @@ def _name_by_place(capture: Capture, names: Names) -> bool:
         name = "source.port"
     elif word and word[0] in _USER_WORDS and kind in {"word", "identifier", "mixed"}:
         name = "user.name"
-    elif capture.before[:1] in {"[", "(", "#"} and kind in {"word", "identifier"}:
+    elif capture.before[:1] in {"[", "("} and kind in {"word", "identifier"} and capture.after[-1:] not in tuple("[("):
         name = "process.name"
-    if not name or name in names.taken:
+    if not name or name in names.taken or are_levels(texts):
         return False
     capture.name = names.take(name)
     return True
@@ -209,8 +215,9 @@ def _name_message(captures: Sequence[Capture], names: Names) -> None:
     if "message" in names.taken:
         return
     texts = [capture for capture in captures if not capture.name and (capture.kind == "text" or _is_wordy(capture))]
-    if texts:
-        texts[-1].name = names.take("message")
+    said = [capture for capture in texts if not capture.holds] or texts
+    if said:
+        said[-1].name = names.take("message")
 
 
 def _is_wordy(capture: Capture) -> bool:
@@ -220,6 +227,8 @@ def _is_wordy(capture: Capture) -> bool:
 
 
 def _name_by_content(captures: Sequence[Capture], names: Names, everything: Sequence[Capture]) -> None:
+    for before, capture in itertools.pairwise(everything):
+        capture.follows_level = before.name == "log.level" or are_levels(before.texts)
     for capture in captures:
         texts = [text for text in capture.texts if text not in ABSENT]
         kind = _kind_of(texts)
@@ -267,11 +276,20 @@ def _by_words(distinct: Sequence[str], capture: Capture, *, is_name: bool) -> tu
         return ()
     if _share(distinct, is_action) > 0.6:
         return ("event.action",)
-    is_repeated = 4 * len(distinct) <= len(capture.texts)
-    is_bracketed = is_repeated and capture.after[-1:] in tuple("[(<{") and capture.before[:1] in tuple("])>}")
+    if set(distinct) <= _TRANSPORTS:
+        return ("fields.network.transport",)
     if capture.before[:1] == ":":
         return ("process.name", "fields.logger")
-    return ("process.name",) if is_bracketed or _share(distinct, _is_component) > 0.5 else ()
+    is_repeated = 4 * len(distinct) <= len(capture.texts) and _share(distinct, _is_plain_name) >= 0.5
+    is_bracketed = capture.after[-1:] in tuple("[(<{") and capture.before[:1] in tuple("])>}")
+    is_component = _share(distinct, _is_component) > 0.5
+    if is_component or (is_repeated and (is_bracketed or capture.before[:1] == "#" or capture.follows_level)):
+        return ("process.name",)
+    return ()
+
+
+def _is_plain_name(text: str) -> bool:
+    return bool(_PLAIN_NAME.fullmatch(text))
 
 
 def _is_component(text: str) -> bool:

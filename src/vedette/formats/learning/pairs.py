@@ -13,15 +13,18 @@ from typing import Final
 from vedette.formats.learning.kinds import TYPED, kind_of_all
 from vedette.formats.learning.known import words
 from vedette.formats.learning.parts import Capture, Fixed, Group, Part, literal
+from vedette.formats.learning.quotes import quoted_parts, sometimes_quoted
 from vedette.formats.learning.rows import QUOTED, STAMP, Row, common_prefix, common_suffix
 
 Read = Callable[[Sequence[Row], int], list[Part]]
 
-_SIGNS: Final = ("=>", ":=", "->", "::", "==", "=", ":", "~", ">", "#", "^")
+_SIGNS: Final = ("=>", ":=", "->", "::", "==", "=", ":", "~", ">", "#", "^", "[", "(", "{", "<")
+_BRACKETS: Final = frozenset("[({<")
 _KEY: Final = r"(?<![\w.@/-])([A-Za-z_@][\w.@-]*?)"
 _ENOUGH_ROWS: Final = {"=": 0.12, ":=": 0.12, "=>": 0.12, "==": 0.12}
 _ENOUGH_ROWS_OTHERWISE: Final = 0.5
-_CONFORMING: Final = 0.6
+_WRITTEN: Final = re.compile(r'"[^"]*"|\'[^\']*\'|[^\s,|;]*')
+"""A value as the codec `keyvalue` reads it."""
 _BROKEN_VALUES: Final = 0.15
 _WORDY: Final = words("msg message text txt detail details description desc note reason error err comment info body")
 
@@ -77,6 +80,35 @@ def read_pairs(rows: Sequence[Row], read: Read, depth: int) -> list[Part] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Shuffled:
+    """Rows whose pairs come in any order: what stands before the pairs, and the values by key."""
+
+    heads: list[Row]
+    values: dict[str, list[Row]]
+
+
+def read_shuffled(rows: Sequence[Row]) -> Shuffled | None:
+    """None unless nearly every row ends in two `key=value` or more."""
+    finder = re.compile(rf"{_KEY}=")
+    found = [
+        _first_of_each([_Pair(one[1], one.start(), one.end()) for one in finder.finditer(row.mask)]) for row in rows
+    ]
+    counts = Counter(pair.key for pairs in found for pair in pairs)
+    keys = {key for key, count in counts.items() if count >= max(2, 0.05 * len(rows))}
+    heads: list[Row] = []
+    values: dict[str, list[Row]] = {}
+    for row, each in zip(rows, found, strict=True):
+        pairs = [pair for pair in each if pair.key in keys]
+        if len(pairs) < 2:
+            continue
+        heads.append(row.part(0, pairs[0].start))
+        for one, end in zip(pairs, [*(pair.start for pair in pairs[1:]), None], strict=True):
+            value = row.part(one.value, end)
+            values.setdefault(one.key, []).append(value.part(0, _WRITTEN.match(value.mask).end()))  # type: ignore[union-attr]
+    return Shuffled(heads, values) if len(heads) >= 0.9 * len(rows) else None
+
+
+@dataclass(frozen=True, slots=True)
 class _Separator:
     text: str
     pattern: str
@@ -95,7 +127,8 @@ def _layout(rows: Sequence[Row], sign: str) -> _Layout | None:
     least = max(3.0 if len(rows) > 8 else 1.0, _ENOUGH_ROWS.get(sign, _ENOUGH_ROWS_OTHERWISE) * len(rows))
     keys = {key for key, count in counts.items() if count >= least}
     found = [[pair for pair in pairs if pair.key in keys] for pairs in found]
-    if len(keys) < 2 or sum(map(len, found)) < 1.5 * len(rows):
+    fewest = 3 if sign in _BRACKETS else 2
+    if len(keys) < fewest or sum(map(len, found)) < (fewest - 0.5) * len(rows):
         return None
     candidates = [_in_order(rows, found, order, sign) for order in (_order_of_all(found), _commonest_order(found))]
     best = max(candidates, key=lambda layout: (len(layout.rows), len(layout.order)))
@@ -191,12 +224,9 @@ def _full_sign(layout: _Layout) -> str:
 
 
 def _sign_pattern(key: str, sign: str) -> str:
-    lead = r"\s*" if sign.startswith(" ") else ""
-    return (
-        literal(key)
-        + lead
-        + "".join(literal(piece) if piece.strip() else r"\s*" for piece in re.split(r"(\s+)", sign.lstrip()))
-    )
+    """Key and sign; blanks in and around the sign may be more or fewer."""
+    pieces = re.findall(r"\s+|\S+", sign)
+    return literal(key) + "".join(r"\s*" if piece.isspace() else literal(piece) for piece in pieces)
 
 
 def _values(layout: _Layout, separator: _Separator, sign: str) -> tuple[dict[str, list[Row]], list[Row]]:
@@ -260,16 +290,9 @@ def _are_sentences(layout: _Layout, values: dict[str, list[Row]], separator: _Se
 
 
 def _value_parts(key: str, rows: Sequence[Row]) -> list[Part]:
+    if (quoted := quoted_parts(rows, key)) is not None:
+        return quoted
+    if (mixed := sometimes_quoted(rows, key)) is not None:
+        return [mixed]
     kind = kind_of_all(rows)
-    if kind == "quoted" and all(row.text for row in rows) and all(row.text[0] == '"' for row in rows):
-        return [Fixed('"'), Capture([row.text[1:-1] for row in rows], kind="quoted", key=key), Fixed('"')]
-    if kind == "single-quoted" and all(row.text[:1] == "'" for row in rows):
-        return [Fixed("'"), Capture([row.text[1:-1] for row in rows], kind="single-quoted", key=key), Fixed("'")]
-    is_quoted = [
-        len(row.mask) > 1 and row.mask[0] == row.mask[-1] == '"' and QUOTED in row.mask + QUOTED for row in rows
-    ]
-    if any(is_quoted):
-        quoted = [row.text[1:-1] for row, quotes in zip(rows, is_quoted, strict=True) if quotes]
-        plain = [row.text for row, quotes in zip(rows, is_quoted, strict=True) if not quotes]
-        return [Capture(plain, key=key, quoted=quoted)]
     return [Capture([row.text for row in rows], kind="stamp" if kind == "stamp" else "value", key=key)]

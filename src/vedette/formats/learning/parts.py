@@ -32,7 +32,7 @@ class Capture:
     `values` are what the sample holds, `quoted` those that stand in quotes where others do not. `key` is what the line
     itself calls it; `after` and `before` are the text around it, which may tell what it is. A padded one has a `width`
     and is flush left or not. An anonymous one is only gone over. `shape` is an expression for its values that is narrower than
-    what the separators leave.
+    what the separators leave. One that `holds` others is left out where it gets no name.
     """
 
     values: list[str]
@@ -43,7 +43,9 @@ class Capture:
     is_flush: bool = True
     may_be_empty: bool = False
     is_anonymous: bool = False
+    holds: bool = False
     shape: str = ""
+    follows_level: bool = False
     after: str = ""
     before: str = ""
     name: str = ""

@@ -19,8 +19,9 @@ from vedette.formats.definition import FormatFile, captures_of, column_of
 from vedette.formats.learning.kinds import ABSENT, kind_of, level_names, shape_of
 from vedette.formats.learning.known import FAILURE, SUCCESS
 from vedette.formats.learning.naming import name_captures, used_levels
-from vedette.formats.learning.parts import Capture, Part, captures_in, render
-from vedette.formats.learning.rows import Row, rows_of
+from vedette.formats.learning.pairs import read_shuffled
+from vedette.formats.learning.parts import Capture, Part, captures_in, literal, render
+from vedette.formats.learning.rows import STAMP, Row, rows_of
 from vedette.formats.learning.stamps import find_stamps, layouts_of
 from vedette.formats.learning.structure import read
 
@@ -33,6 +34,8 @@ _MOST_PATTERNS: Final = 8
 _SMALLEST_SHARE: Final = 0.03
 _CERTAIN: Final = 0.25
 """Lines without a stamp among lines that have one belong to these, unless they are as many."""
+_SHUFFLED_BELOW: Final = 0.8
+"""Where patterns cover less than this share of the lines, their pairs may come in any order."""
 _CLUSTERS_TRIED: Final = 3
 _RANK: Final = 55
 _SIGNATURE_WORDS: Final = 4
@@ -73,9 +76,9 @@ def propose(lines: Sequence[str], *, name: str, title: str, reference_time: date
         [line for place, line in enumerate(lines) if (place + 1) % _HELD_BACK] if held_back is not lines else lines
     )
     patterns = _patterns(learned_from, reference_time)
-    if not patterns:
-        return None
-    content = _content(patterns, learned_from, name=name, title=title, reference_time=reference_time)
+    content = _content(patterns, name=name, title=title, reference_time=reference_time) if patterns else {}
+    if _covered(patterns, learned_from) < _SHUFFLED_BELOW:
+        content = _shuffled(learned_from, name=name, title=title, reference_time=reference_time) or content
     try:
         definition = FormatFile.model_validate(content)
     except ValidationError:
@@ -94,7 +97,7 @@ def evaluate(definition: FormatFile, lines: Sequence[str], *, lines_seen: int, r
     fits = one.matches(series)
     parsed = float(fits.sum()) / len(lines)
     events = one.parse(series.filter(fits), ParseContext(reference_time))
-    has_time = any("(?P<time" in pattern for pattern in definition.patterns)
+    has_time = "time" in definition.keys or any("(?P<time" in pattern for pattern in definition.patterns)
     read_times = events.height - events["@timestamp"].null_count() if events.height else 0
     stamps = read_times / events.height if events.height and has_time else 0.0
     columns = _filled(definition)
@@ -149,7 +152,7 @@ def format_text(content: Mapping[str, Any]) -> str:
 
 def _filled(definition: FormatFile) -> list[str]:
     names = (column_of(name) for pattern in definition.patterns for name in captures_of(pattern))
-    return list(dict.fromkeys(names))
+    return [name for name in dict.fromkeys((*names, *definition.keys)) if name != "pairs"]
 
 
 def _records(lines: Sequence[str]) -> list[str]:
@@ -255,12 +258,40 @@ def _narrow(captures: Sequence[Capture]) -> None:
 
 def _python_pattern(pattern: str) -> re.Pattern[str]:
     """The same expression for Python, which wants simpler names."""
-    return re.compile(re.sub(r"\(\?P<[^>]+>", "(?:", pattern), re.DOTALL)
+    return re.compile(_unnamed(pattern), re.DOTALL)
 
 
-def _content(
-    patterns: Sequence[_Learned], lines: Sequence[str], *, name: str, title: str, reference_time: datetime
-) -> dict[str, Any]:
+def _unnamed(pattern: str) -> str:
+    return re.sub(r"\(\?P<[^>]+>", "(?:", pattern)
+
+
+def _covered(patterns: Sequence[_Learned], lines: Sequence[str]) -> float:
+    return sum(any(one.finder.search(line) for one in patterns) for line in lines) / len(lines)
+
+
+def _shuffled(lines: Sequence[str], *, name: str, title: str, reference_time: datetime) -> dict[str, Any] | None:
+    """The content of a format whose pairs come in any order; None when the lines are none."""
+    found = read_shuffled(rows_of(lines, find_stamps(lines, reference_time)))
+    if found is None:
+        return None
+    parts = read(found.heads)
+    by_key = {key: _value_of(key, rows) for key, rows in found.values.items()}
+    name_captures([*parts, *by_key.values()])
+    keys = "|".join(map(literal, by_key))
+    head = f"^{render(parts, at_end=False)}"
+    pattern = f"{head}(?P<pairs>(?:{keys})=.*)$"
+    learned = _Learned(pattern, (*captures_in(parts), *by_key.values()), re.compile(""))
+    content = _content([learned], name=name, title=title, reference_time=reference_time)
+    columns = {one.name: [key] for key, one in by_key.items() if not one.name.startswith("fields.")}
+    return content | {"codec": "keyvalue", "looks_like": f"{_unnamed(head)}(?:{keys})=", "keys": columns}
+
+
+def _value_of(key: str, rows: Sequence[Row]) -> Capture:
+    is_stamp = all(STAMP in row.mask for row in rows)
+    return Capture([row.text.strip("\"'") for row in rows], kind="stamp" if is_stamp else "value", key=key)
+
+
+def _content(patterns: Sequence[_Learned], *, name: str, title: str, reference_time: datetime) -> dict[str, Any]:
     captures = [capture for one in patterns for capture in one.captures]
     content: dict[str, Any] = {"name": name, "title": title, "rank": _RANK}
     stamps = [text for capture in captures if capture.name == "time" for text in capture.values if text]

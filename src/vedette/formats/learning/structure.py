@@ -14,10 +14,13 @@ from vedette.formats.learning.grid import read_grid
 from vedette.formats.learning.kinds import TYPED, kind_of_all
 from vedette.formats.learning.pairs import read_pairs
 from vedette.formats.learning.parts import Capture, Fixed, Group, Part
+from vedette.formats.learning.quotes import quoted_parts
 from vedette.formats.learning.rows import CLOSERS, Row, closing, common_prefix, common_suffix
 from vedette.formats.learning.words import read_words
 
 _DEEPEST: Final = 5
+_MAY_HOLD_MORE: Final = frozenset(("path", "url"))
+"""A whole line that looks like one may be made of pairs."""
 _LEADING: Final = frozenset("[](){}<>|;,#!~^@:=*&»«¦§·•→ \t")
 _TRAILING: Final = frozenset("])}>|;,#!~^*:=»«¦§· \t")
 
@@ -40,12 +43,10 @@ def read(rows: Sequence[Row], depth: int = 0) -> list[Part]:
 def _inside(rows: Sequence[Row], depth: int) -> list[Part]:
     if not any(row.text for row in rows):
         return []
+    if (quoted := quoted_parts(rows)) is not None:
+        return quoted
     kind = kind_of_all(rows)
-    if kind in {"quoted", "single-quoted"}:
-        quote = '"' if kind == "quoted" else "'"
-        values = [row.text[1:-1] for row in rows if len(row.text) > 1]
-        return [Fixed(quote), Capture(values, kind="quoted" if quote == '"' else "single-quoted"), Fixed(quote)]
-    if kind in TYPED:
+    if kind in TYPED and (depth or kind not in _MAY_HOLD_MORE):
         return [Capture([row.text for row in rows], kind="stamp" if kind == "stamp" else "value")]
     if depth < _DEEPEST:
         for way in (read_pairs, read_cells, read_grid, read_gaps):

@@ -11,6 +11,7 @@ from typing import Final
 from vedette.formats.learning.kinds import TYPED, kind_of, kind_of_all
 from vedette.formats.learning.known import FAILURE, SUCCESS, is_account, is_action
 from vedette.formats.learning.parts import Capture, Fixed, Group, Part
+from vedette.formats.learning.quotes import quoted_parts
 from vedette.formats.learning.rows import CLOSERS, QUOTED, Row, closing, common_suffix
 
 Read = Callable[[Sequence[Row], int], list[Part]]
@@ -156,6 +157,8 @@ def _is_firm(column: Sequence[Row]) -> bool:
     kind = kind_of_all(bare)
     if kind in TYPED:
         return True
+    if quoted_parts(bare) is not None:
+        return True
     if kind == "punctuation":
         return len({row.text for row in bare}) == 1
     return _is_bracketed(bare) or (kind not in {"word", "absent"} and _skeleton(bare) is not None)
@@ -218,10 +221,8 @@ def _column(column: Sequence[Row], read: Read, depth: int) -> list[Part]:
 def _word_parts(column: Sequence[Row], read: Read, depth: int, key: str) -> list[Part]:
     kind = kind_of_all(column)
     texts = [row.text for row in column]
-    if kind in {"quoted", "single-quoted"} and all(len(text) > 1 for text in texts):
-        quote = texts[0][0]
-        inner = [text[1:-1] for text in texts]
-        return [Fixed(quote), Capture(inner, kind="quoted" if quote == '"' else "single-quoted", key=key), Fixed(quote)]
+    if (quoted := quoted_parts(column, key)) is not None:
+        return quoted
     if kind in TYPED:
         return [Capture(texts, kind="stamp" if kind == "stamp" else "value", key=key)]
     if _is_bracketed(column) and depth < _DEEPEST:
@@ -272,7 +273,7 @@ def _split(row: Row) -> list[Row]:
 
 def _message(table: _Table, start: int, read: Read, depth: int) -> list[Part]:
     """A sentence that is the same in every row but for some words: the message, with those words captured in it."""
-    whole = Capture([row.text for row in table.rest(start)], kind="text")
+    whole = Capture([row.text for row in table.rest(start)], kind="text", holds=True)
     inside: list[Part] = []
     for place in range(start, len(table.columns)):
         column = table.columns[place]
