@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 from support.events import finding
-from vedette import pipeline as pipeline_module
 from vedette.detection import default_detectors
 from vedette.formats import FormatEngine, load_library
 from vedette.model.batches import CommitBatch, Committed
@@ -23,7 +22,7 @@ from vedette.model.findings import Finding
 from vedette.model.health import HealthState
 from vedette.model.positions import Position
 from vedette.model.query import MATCH_ALL
-from vedette.pipeline import Judge, Pipeline, joined, ledger_of, undecoded
+from vedette.pipeline import Judge, Pipeline, joined, ledger_of, order, undecoded
 from vedette.queue import RealtimeIngestionQueue
 from vedette.store import MemoryStore
 
@@ -120,8 +119,8 @@ async def test_nothing_is_told_before_it_is_committed() -> None:
 
 
 async def test_batches_of_a_backlog_share_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "_BACKLOG_ROWS", 20)
-    monkeypatch.setattr(pipeline_module, "_COMMIT_ROWS", 90)
+    monkeypatch.setattr(order, "_BACKLOG_ROWS", 20)
+    monkeypatch.setattr(order, "_COMMIT_ROWS", 90)
     setup = Setup(RefusingStore([StoreBroken("once")]))
     lines = [failure(number) for number in range(210)]
     ends = [sum(len(line) + 1 for line in lines[:cut]) for cut in range(len(lines) + 1)]
