@@ -20,6 +20,7 @@ from vedette.model.events import EVENT_SCHEMA
 _REMEMBERED_PROGRAMS: Final = 4_096
 _FITS: Final = "__fits"
 _ROW: Final = "__row"
+_BEGINNING: Final = "__beginning"
 _PATTERN: Final = "__pattern"
 _MANY: Final = 1_024
 
@@ -138,10 +139,15 @@ class _ProgramPatterns:
         """Try the patterns of each row's longest known beginning; the rows that fit none."""
         if self._beginning is None:
             return rows
-        beginnings = rows["message"].str.extract(self._beginning, 1)
-        left = [] if not beginnings.null_count() else [rows.filter(beginnings.is_null())]
-        for beginning in beginnings.unique().drop_nulls().sort():
-            some = rows.filter(beginnings == beginning)
+        begins = rows["message"].str.contains(self._beginning).fill_null(value=False)
+        if not begins.any():
+            return rows
+        left = [] if begins.all() else [rows.filter(~begins)]
+        rows = rows if begins.all() else rows.filter(begins)
+        known = rows.with_columns(pl.col("message").str.extract(self._beginning, 1).alias(_BEGINNING))
+        parts = known.partition_by(_BEGINNING, include_key=False, as_dict=True)
+        for (beginning,), begun in sorted(parts.items()):
+            some = begun
             for pattern in self._candidates[beginning]:
                 if some.is_empty():
                     break

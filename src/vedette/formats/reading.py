@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from vedette.formats.beginnings import OTHER
 from vedette.formats.codecs.line import LineFormat
@@ -26,10 +29,12 @@ WRAPPER: Final = "__wrapper"
 
 _ROW: Final = "__row"
 _LINE: Final = "line"
-_WORTH_HALVING: Final = 8_192
-"""Lines from which on two threads read them, because much of the work is done by one at a time."""
+_WORTH_HALVING: Final = 16_384
+"""Lines from which on two threads read them: many small steps are taken by one at a time."""
 
 _SHAPE: Final = "__shape."
+_ASKED_AT_ONCE: Final = (16, 4, 1)
+_NAMED: Final = re.compile(r"\(\?P<[^>]+>")
 _PARSED_BEFORE: Final = (FORMAT, INNER, "@timestamp", "vedette.marks", "parse.status", "fields")
 _BEGINS_A_RECORD: Final = (
     r'^(?:\{\s*"|<Event[ >]|<[0-9]{1,3}>|CEF: ?[0-9]|LEEF: ?[0-9]|[0-9]{4}[/-][0-9]{2}[/-][0-9]{2}[ T]|[0-9]?,[0-9]{4}/'
@@ -202,15 +207,7 @@ def _take(
 ) -> pl.DataFrame:
     """Put what the formats read into `parts`, each line by the first that explains it; the lines nobody read."""
     if len(formats) > 1:
-        shapes = [one for one in formats if one.definition.looks_like is not None]
-        looks = left.select(
-            pl.col(_LINE).str.contains(one.definition.looks_like).alias(f"{_SHAPE}{one.name}")
-            for one in shapes
-            if one.definition.looks_like is not None
-        )
-        nobodys = {name for name in looks.columns if not looks[name].any()}
-        formats = [one for one in formats if f"{_SHAPE}{one.name}" not in nobodys]
-        left = pl.concat([left, looks.drop(nobodys)], how="horizontal")
+        formats, left = _with_shapes(formats, left)
     for one in formats:
         if left.is_empty():
             break
@@ -227,6 +224,50 @@ def _take(
         else:
             left = left.filter(~(fits if candidates is left else pl.col(_ROW).is_in(part[_ROW].implode())))
     return left.select(_LINE, _ROW)
+
+
+def _with_shapes(formats: Sequence[LineFormat], left: pl.DataFrame) -> tuple[Sequence[LineFormat], pl.DataFrame]:
+    """The formats that any line looks like, and columns that say which lines do.
+
+    One expression asks for many shapes at once, which takes a fifth of the time; where it says yes, for fewer.
+    """
+    shapes = {one.name: one.definition.looks_like for one in formats if one.definition.looks_like is not None}
+    asked = list(shapes)
+    looks = pl.DataFrame()
+    for size in _ASKED_AT_ONCE:
+        if len(asked) < size or not asked:
+            continue
+        groups = [asked[start : start + size] for start in range(0, len(asked), size)]
+        looks = _contains_any(left, [tuple(shapes[name] for name in group) for group in groups])
+        asked = [
+            name
+            for group, is_any in zip(groups, looks.select(pl.all().any()).row(0), strict=True)
+            if is_any
+            for name in group
+        ]
+    hits = [name for name in looks.columns if looks[name].any()]
+    columns = looks.select(
+        pl.col(name).alias(f"{_SHAPE}{format_name}") for name, format_name in zip(hits, asked, strict=True)
+    )
+    wanted = [one for one in formats if one.name not in shapes or one.name in asked]
+    return wanted, pl.concat([left, columns], how="horizontal")
+
+
+def _contains_any(left: pl.DataFrame, groups: Sequence[tuple[str, ...]]) -> pl.DataFrame:
+    """A column a group: which lines contain any of its expressions?"""
+    line = pl.col(_LINE)
+    try:
+        return left.select(line.str.contains(_any_of(group)).alias(str(place)) for place, group in enumerate(groups))
+    except PolarsError:  # together they are too large
+        return left.select(
+            pl.any_horizontal(line.str.contains(one) for one in group).alias(str(place))
+            for place, group in enumerate(groups)
+        )
+
+
+@functools.lru_cache(maxsize=4_096)
+def _any_of(patterns: tuple[str, ...]) -> str:
+    return patterns[0] if len(patterns) == 1 else "|".join(f"(?:{_NAMED.sub('(?:', one)})" for one in patterns)
 
 
 def _taken(

@@ -215,7 +215,8 @@ def test_choice_of_a_format_that_is_gone_is_made_anew(engine: FormatEngine) -> N
 def test_explanation_tells_choice_rivals_and_events(engine: FormatEngine) -> None:
     explanation = engine.explain([SSH, SSH], reference_time=READ_AT)
     assert explanation.choice.format == "syslog-rfc3164"
-    assert [fit.format_name for fit in explanation.fits] == ["syslog-rfc3164", "generic"]
+    assert explanation.fits[0].format_name == "syslog-rfc3164"
+    assert {fit.format_name for fit in explanation.fits[1:]} <= set(engine.library.catch_alls)
     assert explanation.events["user.name"].to_list() == ["root", "root"]
     assert engine.choices() == []
 
@@ -301,7 +302,7 @@ def test_wrongly_decoded_bytes_are_no_hindrance(engine: FormatEngine) -> None:
 
 
 def test_large_batches_are_read_like_small_ones(library: FormatLibrary) -> None:
-    lines = [SSH, ACCESS, OBJECT, PLAIN, "#Fields: date time c-ip", "2026-11-23 22:04:17 203.0.113.9"] * 2_000
+    lines = [SSH, ACCESS, OBJECT, PLAIN, "#Fields: date time c-ip", "2026-11-23 22:04:17 203.0.113.9"] * 4_000
     large = FormatEngine(library).decode([batch_of(lines)])
     small_engine = FormatEngine(library)
     starts = range(0, len(lines), 600)
