@@ -43,7 +43,8 @@ Cursor = Annotated[str | None, Query(max_length=512, description="From the page 
 
 def parsed(text: str, services: Services) -> query.Query:
     """The query a person wrote; raises QueryError."""
-    return query.parse_query(text, now=services.clock.now())
+    asked = query.parse_query(text, now=services.clock.now())
+    return query.widened(asked, "template.id", services.template_ids)
 
 
 async def answer(threads: StoreThreads, read: Callable[[], dict[str, Any]]) -> Response:

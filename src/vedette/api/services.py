@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -92,8 +92,9 @@ class FormatsControl(Protocol):
 @dataclass(frozen=True, slots=True)
 class Services:
     """`stats` gives numbers by name for `/api/v1/stats` (rates, queue, pipeline); `formats` gives what is known of each
-    source's format by source id. Both are quick. `hosts` are names this server is reached by besides loopback;
-    `origins` are pages that may talk to it besides its own (`http://localhost:5173`)."""
+    source's format by source id; `template_ids` gives every id that a template has had, by one of them. All are quick.
+    `hosts` are names this server is reached by besides loopback; `origins` are pages that may talk to it besides its own
+    (`http://localhost:5173`)."""
 
     store: EventStore
     broadcaster: EventBroadcaster
@@ -105,6 +106,7 @@ class Services:
     formats: Callable[[], Mapping[str, Any]]
     clock: Clock
     version: str
+    template_ids: Callable[[str], Collection[str]] = lambda identifier: (identifier,)
     web_root: Path | None = None
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()

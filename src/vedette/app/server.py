@@ -111,6 +111,7 @@ class Server:
                 formats=self._formats_of_sources,
                 clock=self._clock,
                 version=vedette.__version__,
+                template_ids=core.middle.engine.templates.aliases,
                 web_root=WEB_ROOT,
             )
         )

@@ -12,7 +12,7 @@ import httpx
 
 from vedette.model.clock import SystemClock
 from vedette.model.errors import QueryError, SettingsError, StoreLocked, VedetteError
-from vedette.model.query import parse_query
+from vedette.model.query import parse_query, widened
 from vedette.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class StoreReader:
         self._store = store
 
     def rows(self, query: str, *, limit: int, oldest_first: bool) -> Iterator[Row]:
-        parsed = parse_query(query, now=datetime.now(UTC))
+        parsed = widened(parse_query(query, now=datetime.now(UTC)), "template.id", self._template_ids)
         left = limit or None
         cursor: str | None = None
         while left is None or left > 0:
@@ -48,6 +48,14 @@ class StoreReader:
             cursor = page.cursor
             if cursor is None:
                 return
+
+    def _template_ids(self, identifier: str) -> set[str]:
+        """Every id the template has had."""
+        from vedette.formats.templates import TemplateMiner
+
+        templates = TemplateMiner()
+        templates.restore(self._store.state())
+        return templates.aliases(identifier)
 
 
 class ServerReader:

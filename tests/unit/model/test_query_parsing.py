@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from vedette.model.errors import QueryError
-from vedette.model.query import MATCH_ALL, Query, parse_query
+from vedette.model.query import MATCH_ALL, Query, parse_query, widened
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -166,3 +166,11 @@ def test_suggestions_can_be_used() -> None:
 def test_a_field_that_is_no_column_is_read_from_the_others() -> None:
     assert str(q("ruser:backup")) == 'fields.ruser:"backup"'
     assert str(q("fields.users:x")) == 'fields.users:"x"'
+
+
+def test_a_term_is_widened_to_every_name_of_its_thing_and_nothing_else_is() -> None:
+    names = {"a": ("a", "b"), "c": ("c",)}
+    query = parse_query("template:a -template:a user:a (template:c OR x)", now=NOW)
+    wide = widened(query, "template.id", lambda name: names[name])
+    expected = parse_query("(template:a OR template:b) -(template:a OR template:b) user:a (template:c OR x)", now=NOW)
+    assert wide == expected

@@ -19,6 +19,7 @@ from vedette.model.query.tree import (
     Or,
     Query,
     Wildcard,
+    widened,
 )
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "fold",
     "mask",
     "parse_query",
+    "widened",
 ]

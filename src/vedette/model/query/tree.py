@@ -6,6 +6,7 @@ that is true. Text is compared without regard to case (see `fold` in `mask`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -211,6 +212,24 @@ def disjunction(terms: list[Node]) -> Node:
     if any(isinstance(term, All) for term in kept):
         return All()
     return kept[0] if len(kept) == 1 else Or(tuple(kept))
+
+
+def widened(query: Query, column: str, also: Callable[[str], Iterable[str]]) -> Query:
+    """The query with every term that asks for one text of a column asking for each of `also(text)`: for names that one
+    thing has had one after the other."""
+
+    def widen(term: Node) -> Node:
+        if isinstance(term, Equals) and term.field.name == column and isinstance(term.value, str):
+            return disjunction([Equals(term.field, value) for value in also(term.value)])
+        if isinstance(term, Not):
+            return negation(widen(term.term))
+        if isinstance(term, And):
+            return conjunction([widen(each) for each in term.terms])
+        if isinstance(term, Or):
+            return disjunction([widen(each) for each in term.terms])
+        return term
+
+    return Query(widen(query.tree), query.text)
 
 
 def quoted(text: str) -> str:
