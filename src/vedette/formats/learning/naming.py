@@ -229,7 +229,10 @@ def _is_wordy(capture: Capture) -> bool:
 def _name_by_content(captures: Sequence[Capture], names: Names, everything: Sequence[Capture]) -> None:
     for before, capture in itertools.pairwise(everything):
         capture.follows_level = before.name == "log.level" or are_levels(before.texts)
+    _name_between(captures, names, everything)
     for capture in captures:
+        if capture.name:
+            continue
         texts = [text for text in capture.texts if text not in ABSENT]
         kind = _kind_of(texts)
         word = re.search(r"([A-Za-z]{2,})[^A-Za-z]*$", capture.after)
@@ -238,6 +241,18 @@ def _name_by_content(captures: Sequence[Capture], names: Names, everything: Sequ
             capture.name, capture.also = names.take("event.outcome"), names.take("fields.outcome", place)
         else:
             capture.name = names.take(*_by_kind(kind, texts, capture, everything), place)
+
+
+def _name_between(captures: Sequence[Capture], names: Names, everything: Sequence[Capture]) -> None:
+    """The usual order: the host stands between stamp and program, the pid between stamp and level."""
+    for before, capture, after in zip(everything, everything[1:], everything[2:], strict=False):
+        if before.name != "time" or capture.name or capture not in captures:
+            continue
+        kind = _kind_of(capture.texts)
+        if kind in {"word", "identifier"} and after.name == "process.name" and "process.pid" in names.taken:
+            capture.name = names.take("host.name", "fields.host")
+        elif kind == "integer" and (after.name == "log.level" or are_levels(after.texts)):
+            capture.name = names.take("process.pid", "fields.pid")
 
 
 def _by_kind(kind: str, texts: Sequence[str], capture: Capture, everything: Sequence[Capture]) -> tuple[str, ...]:

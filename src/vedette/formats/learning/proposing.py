@@ -217,7 +217,8 @@ def _clusters(rows: Sequence[Row]) -> list[list[Row]]:
     for row in rows:
         groups.setdefault(_signature(row), []).append(row)
     largest = sorted(groups.values(), key=lambda group: -len(group))[:_CLUSTERS_TRIED]
-    return [list(rows), *(group for group in largest if 1 < len(group) < len(rows))]
+    least = max(FEWEST_LINES, _SMALLEST_SHARE * len(rows))
+    return [list(rows), *(group for group in largest if least <= len(group) < len(rows))]
 
 
 def _signature(row: Row) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ _NAME_LIKE: Final = re.compile(r"\w*(?:\d|[._/$-]|[a-z][A-Z])\w*[\w./$-]*|[A-Z]{
 _PLAIN_WORD: Final = re.compile(r"[a-z]{2,}[,;]?|[A-Z][a-z]+")
 _WEAK: Final = frozenset(("integer", "number", "quantity", "punctuation"))
 """Kinds that sentences hold as well."""
+_BEHIND_NAMES: Final = frozenset(("level", "stamp", "method"))
+"""Kinds that follow the name of a host or a program, and no word of a sentence."""
 _DEEPEST: Final = 6
 _MIXED: Final = 0.6
 _FEWEST_TO_COMPARE: Final = 12
@@ -66,15 +68,17 @@ def read_words(rows: Sequence[Row], read: Read, depth: int) -> list[Part]:
     first_firm = table.is_firm.index(True) if table.last_firm >= 0 else len(table.columns)
     parts: list[Part] = []
     place = 0
+    is_said = False
     while place < len(table.columns):
-        if (depth or place > first_firm) and place < table.last_firm and _is_sentence(table.columns[place]):
+        if (depth or place > first_firm) and place < table.last_firm and _is_sentence(table, place):
             begin = _beginning(table, place)
             return [*parts[: max(0, 2 * begin - 1)], *_message(table, begin, read, depth)]
-        is_given = place <= table.last_firm and (table.is_certain or table.is_firm[place])
+        is_given = table.is_firm[place] or (place < table.last_firm and table.is_certain and not is_said)
         if not is_given and (not (depth or table.is_certain) or not _is_column(table, place)):
             break
         parts += [_blank()] if place else []
         parts.append(Group(_column(table.columns[place], read, depth)))
+        is_said = is_said or _bare(table.columns[place])[1].endswith(":")
         place += 1
     return [*parts, *_text(table.rest(place), is_first=not place)]
 
@@ -180,10 +184,14 @@ def _skeleton(column: Sequence[Row]) -> tuple[str, ...] | None:
     return shape if 0 < len(shape) <= 8 else None
 
 
-def _is_sentence(column: Sequence[Row]) -> bool:
-    """A word that never changes, as sentences have them."""
-    words = {row.text for row in column}
-    return len(words) == 1 and bool(_PLAIN_WORD.fullmatch(word := words.pop())) and not is_account(word)
+def _is_sentence(table: _Table, place: int) -> bool:
+    """A word that never changes, as sentences have them, and no more columns right behind it."""
+    words = {row.text for row in table.columns[place]}
+    if len(words) > 1 or not _PLAIN_WORD.fullmatch(word := words.pop()) or is_account(word):
+        return False
+    following = _bare(table.columns[place + 1])[0]
+    is_built = _is_bracketed(following) or (_kind(following) not in TYPED and _skeleton(following) is not None)
+    return not is_built and _kind(following) not in _BEHIND_NAMES
 
 
 def _is_column(table: _Table, place: int) -> bool:
@@ -205,9 +213,14 @@ def _is_column(table: _Table, place: int) -> bool:
     if place + 1 >= len(table.columns):
         return place > 0 and all(len(spans) == place + 1 for spans in table.spans)
     firsts: defaultdict[str, set[str]] = defaultdict(set)
+    seconds: defaultdict[str, set[str]] = defaultdict(set)
     for text, following in zip(texts, table.columns[place + 1], strict=True):
         firsts[following.text].add(text)
-    shared = sum(len(firsts[following.text]) > 1 for following in table.columns[place + 1])
+        seconds[text].add(following.text)
+    shared = sum(
+        len(firsts[following.text]) > 1 and len(seconds[text]) > 1
+        for text, following in zip(texts, table.columns[place + 1], strict=True)
+    )
     return shared >= _MIXED * len(texts)
 
 
