@@ -18,7 +18,7 @@ from vedette.formats.library import FormatLibrary
 
 SAMPLE_LINES: Final = 100
 _CLEARLY_BETTER: Final = 0.05
-_ASKED_AT_ONCE: Final = 12
+_ASKED_AT_ONCE: Final = 10
 _SMALLEST_SHARE: Final = 0.2
 """Below this a format explains too little to be the source's format."""
 
@@ -79,22 +79,20 @@ def _fits(library: FormatLibrary, sample: Sequence[str], *, until_clear: bool = 
     if lines.is_empty():
         return
     firsts = Counter(letter if letter < OTHER else OTHER for letter in lines.str.head(1))
-    possible = [
-        (one, sum(count for letter, count in firsts.items() if letter in one.begins)) for one in library.line_formats
-    ]
-    possible = [(one, lines.len() if one.definition.continues else count) for one, count in possible if count]
+    shares = {
+        one: sum(firsts[letter] for letter in firsts if letter in one.begins) / lines.len()
+        for one in library.line_formats
+    }
+    left = [one for one, share in shares.items() if share]
     best = 0.0
-    for start in range(0, len(possible), _ASKED_AT_ONCE):
-        left = possible[start:]
-        if (
-            until_clear
-            and all(one.confidence(count / lines.len()) <= best + _CLEARLY_BETTER for one, count in left)
-            and best
-        ):
-            return
-        for one in _with_shape([one for one, _ in left[:_ASKED_AT_ONCE]], lines):
-            fit = one.fits(lines)
-            if fit.confidence > 0:
+
+    def may_be_chosen(one: LineFormat) -> bool:
+        return not (until_clear and best) or one.confidence(shares[one]) > best + _CLEARLY_BETTER
+
+    while left := [one for one in left if may_be_chosen(one)]:
+        asked, left = left[:_ASKED_AT_ONCE], left[_ASKED_AT_ONCE:]
+        for one in _with_shape(asked, lines):
+            if may_be_chosen(one) and (fit := one.fits(lines)).confidence > 0:
                 best = max(best, fit.confidence)
                 yield fit
 
