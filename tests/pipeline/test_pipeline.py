@@ -251,6 +251,13 @@ def test_the_ledger_accounts_for_every_entry() -> None:
     assert (counts["cut"], counts["escaped"], counts["blank"], counts["bytes"]) == (2, 1, 2, 80)
 
 
+def test_the_ledger_counts_lines_that_continue_a_record_as_joined() -> None:
+    batch = entries([failure(1), "\tat shop.Cart.open(Cart.java:12)", "Caused by: x", "free words"])
+    events = FormatEngine(load_library()).decode([batch])
+    counts = ledger_of([batch], events)["auth"]
+    assert (counts["entries"], counts["stored"], counts["joined"], counts["unparsed"]) == (4, 2, 2, 1)
+
+
 async def test_a_batch_without_lines_still_moves_the_position_and_carries_its_notes() -> None:
     setup = Setup(MemoryStore(clock=CLOCK))
     note = LedgerNote("auth", "truncated", "it shrank", NOW, "/var/log/auth.log", 12)

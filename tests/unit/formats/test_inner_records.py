@@ -100,6 +100,19 @@ def test_record_after_a_bare_syslog_header_is_read() -> None:
     assert (event["log.format"], event["host.name"], event["source.ip"]) == ("syslog-rfc3164/cef", "fw1", "203.0.113.9")
 
 
+def test_journal_object_is_read_by_what_its_program_wrote() -> None:
+    record = {
+        "__REALTIME_TIMESTAMP": "1795471457123456", "_HOSTNAME": "web1", "SYSLOG_IDENTIFIER": "sshd", "_PID": "7",
+        "PRIORITY": "6", "MESSAGE": "Invalid user bob from 203.0.113.9 port 22",
+    }  # fmt: skip
+    event = read(json.dumps(record))
+    assert (event["host.name"], event["process.name"], event["log.level"]) == ("web1", "sshd", "info")
+    assert (event["source.ip"], event["log.format"]) == ("203.0.113.9", "json-lines/sshd")
+    assert event["@timestamp"] == datetime(2026, 11, 23, 22, 4, 17, 123_456, tzinfo=UTC)
+    event = read(json.dumps({**record, "SYSLOG_IDENTIFIER": "shop", "MESSAGE": OBJECT}))
+    assert (event["log.format"], event["user.name"]) == ("json-lines/json-lines", "anna")
+
+
 def test_message_that_a_program_is_known_for_is_not_read_as_another_record() -> None:
     event = read(
         f"{SYSLOG} kernel: IN=eth0 OUT= MAC=52 SRC=203.0.113.9 DST=192.0.2.1 LEN=40 PROTO=TCP SPT=51234 DPT=23"
