@@ -14,7 +14,7 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from threading import RLock
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import structlog
@@ -286,14 +286,15 @@ class FormatControl:
         events = self._engine.explain(lines, reference_time=self._clock.now()).events
         if (events["log.format"] == plain).sum() > events.height / 2:
             return True
-        return len(set(columns) - _TOLD_BY_CATCH_ALLS) >= _NEW_COLUMNS
+        new = set(columns) - _TOLD_BY_CATCH_ALLS
+        return len(new) >= _NEW_COLUMNS or any(not column.startswith("fields.") for column in new)
 
     def _is_known_shape(self, unread: UnreadLines, lines: Sequence[str]) -> bool:
         """A proposal waits for such lines, or one was rejected."""
         states: tuple[ProposalState, ...] = ("rejected", "proposed")
         for state in states:
             for one in self._queue.page(state, limit=200):
-                fits = [told is not None for told in columns_told(_read(one), lines[:50], self._clock.now())]
+                fits = [told is not None for told in self._told(one, lines[:50])]
                 if sum(fits) >= _SAME_SHAPE * len(fits):
                     if (one.source, one.path) == (unread.source, unread.path):
                         self._queue.saw(one.id, unread.seen)
@@ -347,9 +348,16 @@ class FormatControl:
             return definition, text
         return with_samples(definition, text, one.lines, self._clock.now())
 
+    def _told(self, one: Proposal, lines: Sequence[str]) -> list[dict[str, Any] | None]:
+        """What a proposal makes of lines; nothing where its file is not valid any more."""
+        try:
+            return columns_told(read_format(one.document, one.name), lines, self._clock.now())
+        except FormatError:
+            return [None] * len(lines)
+
     def _detail(self, one: Proposal) -> ProposalDetail:
         lines = one.lines[:_PREVIEW_LINES]
-        columns = columns_told(_read(one), lines, self._clock.now())
+        columns = self._told(one, lines)
         return ProposalDetail(
             **_proposal_row(one).model_dump(),
             text=one.document,
@@ -403,8 +411,11 @@ def _text_of(library: FormatLibrary, name: str) -> str:
         return ""
 
 
-def _read(one: Proposal) -> FormatFile:
-    return read_format(one.document, one.name)
+def _title_of(one: Proposal) -> str:
+    try:
+        return read_format(one.document, one.name).title
+    except FormatError:
+        return one.name
 
 
 def _proposal_row(one: Proposal) -> ProposalRow:
@@ -412,7 +423,7 @@ def _proposal_row(one: Proposal) -> ProposalRow:
         id=one.id,
         state=one.state,
         name=one.name,
-        title=_read(one).title,
+        title=_title_of(one),
         source=one.source,
         path=one.path,
         lines_seen=one.lines_seen,

@@ -98,6 +98,22 @@ def test_odd_lines_never_raise() -> None:
         propose(lines, name="x", title="X", reference_time=NOW)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * 2000 + "{}", "a" * 1990 + "{}", '"' * 1990 + "{}", "[" * 1990 + "{}", "a=b " * 450 + "{}", "1:" * 950 + "{}",
+        "a.b" * 600 + "! {}", "x | " * 480 + "{}", "1" * 1990 + "{}", "- " * 950 + "{}", "2026-11-24 09:00:0{} " * 90,
+        "a1" * 950 + "!{}", "k: " * 600 + "{}", "\\" * 1900 + "{}", "(a) " * 480 + "{}",
+    ],
+    ids=lambda line: line.strip()[:6],
+)  # fmt: skip
+def test_pathological_lines_take_no_longer(line: str) -> None:
+    lines = [line.replace("{}", str(number % 7)) for number in range(400)]
+    started = time.thread_time()
+    propose(lines, name="x", title="X", reference_time=NOW)
+    assert time.thread_time() - started < 4
+
+
 def test_noise_does_not_spoil_a_proposal() -> None:
     told = invented(prefix_before_the_stamp, 100)
     lines = [one.line for one in told]

@@ -22,6 +22,7 @@ _DOUBLED: Final = re.compile(r"[^\w\s\"'\[\](){}.<>-]{2,3}")
 _WIDE_GAP: Final = "  "
 _STRONG: Final = 4.0
 _AGREEING: Final = 0.9
+_MOST_CELLS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +90,14 @@ def _delimiters(rows: Sequence[Row], candidates: Mapping[str, float]) -> Iterato
         finder = _finder(text)
         counts = Counter(len(finder.findall(row.mask)) for row in rows)
         usual, agreeing = counts.most_common(1)[0]
-        if usual < 2 or (weight < _STRONG and usual < 3 and text in ",:#!"):
+        if not 2 <= usual <= _MOST_CELLS or (weight < _STRONG and usual < 3 and text in ",:#!"):
             usual = 0
         if usual and agreeing >= _AGREEING * len(rows):
             yield _Delimiter(text, finder, usual + 1, weight * (1 + min(usual, 10) / 10))
         elif weight >= _STRONG and text != _WIDE_GAP:
             ordered = sorted(counts.elements())
             least = ordered[int(0.03 * len(ordered))]
-            if least >= 2 and counts[least] >= 0.3 * len(rows):
+            if 2 <= least <= _MOST_CELLS and counts[least] >= 0.3 * len(rows):
                 yield _Delimiter(text, finder, least + 1, weight * (1 + min(least, 10) / 10))
 
 
@@ -111,5 +112,5 @@ def _finder(text: str) -> re.Pattern[str]:
     if text == _WIDE_GAP:
         return re.compile(r"\s{2,}")
     if text.startswith(" "):
-        return re.compile(rf"\s+{re.escape(text.strip())}\s+")
+        return re.compile(rf"(?<!\s)\s+{re.escape(text.strip())}\s+")
     return re.compile(re.escape(text))

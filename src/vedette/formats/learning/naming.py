@@ -175,7 +175,7 @@ def _suits(column: str, capture: Capture, captures: Sequence[Capture]) -> bool:
 
 
 def _has_method(captures: Sequence[Capture]) -> bool:
-    return any(_kind_of([text for text in other.texts if text not in ABSENT]) == "method" for other in captures)
+    return any(other.texts and set(other.texts) - ABSENT <= METHODS for other in captures)
 
 
 def are_known_levels(texts: Iterable[str]) -> bool:

@@ -20,7 +20,7 @@ Read = Callable[[Sequence[Row], int], list[Part]]
 
 _SIGNS: Final = ("=>", ":=", "->", "::", "==", "=", ":", "~", ">", "#", "^", "[", "(", "{", "<")
 _BRACKETS: Final = frozenset("[({<")
-_KEY: Final = r"(?<![\w.@/-])([A-Za-z_@][\w.@-]*?)"
+_KEY: Final = r"(?<![\w.@/-])([A-Za-z_@][\w.@-]{0,63})"
 _ENOUGH_ROWS: Final = {"=": 0.12, ":=": 0.12, "=>": 0.12, "==": 0.12}
 _ENOUGH_ROWS_OTHERWISE: Final = 0.5
 _WRITTEN: Final = re.compile(r'"[^"]*"|\'[^\']*\'|[^\s,|;]*')
@@ -119,7 +119,9 @@ class _Separator:
 
 
 def _layout(rows: Sequence[Row], sign: str) -> _Layout | None:
-    finder = re.compile(rf"{_KEY}( *{re.escape(sign)})(?![=>:~]) *")
+    if sum(row.mask.count(sign) > 1 for row in rows) < 0.5 * len(rows):
+        return None
+    finder = re.compile(rf"{_KEY}( {{0,3}}{re.escape(sign)})(?![=>:~]) *")
     found = [
         _first_of_each([_Pair(one[1], one.start(), one.end(2)) for one in finder.finditer(row.mask)]) for row in rows
     ]
@@ -194,7 +196,7 @@ def _separator(layout: _Layout) -> _Separator | None:
             return None
         pattern = (r"\s*" if lead else "") + literal(core) + (r"\s*" if trail or core else "") if core else r"\s+"
         firsts = (" " if lead or not core else "") + core[:1]
-        finder = re.compile(rf"\s*{re.escape(core)}\s*" if core else r"\s+")
+        finder = re.compile(rf"(?:(?<!\s)\s+)?{re.escape(core)}\s*" if core else r"\s+")
     else:
         runs = {re.search(rf"[^\w{STAMP}{QUOTED}\"'.%/+-]*$", gap)[0] for gap in gaps}  # type: ignore[index]
         if "" in runs:

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from vedette.formats.codecs import CODECS
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FormatFile, captures_of, column_of
-from vedette.formats.learning.kinds import ABSENT, kind_of, level_names, shape_of
+from vedette.formats.learning.kinds import ABSENT, TYPED, kind_of, level_names, shape_of
 from vedette.formats.learning.known import FAILURE, SUCCESS
 from vedette.formats.learning.naming import name_captures, used_levels
 from vedette.formats.learning.pairs import read_shuffled
-from vedette.formats.learning.parts import Capture, Part, captures_in, literal, render
+from vedette.formats.learning.parts import Capture, Fixed, Group, Part, captures_in, literal, render
 from vedette.formats.learning.rows import STAMP, Row, rows_of
 from vedette.formats.learning.stamps import find_stamps, layouts_of
 from vedette.formats.learning.structure import read
@@ -170,7 +170,10 @@ def _thinned(lines: Sequence[str]) -> list[str]:
 class _Learned:
     pattern: str
     captures: tuple[Capture, ...]
-    finder: re.Pattern[str]
+
+    def fits(self, lines: Sequence[str]) -> pl.Series:
+        """Which lines it takes apart; always in linear time."""
+        return pl.Series("line", list(lines), dtype=pl.String).str.contains(f"(?s){self.pattern}")
 
 
 def _patterns(lines: Sequence[str], reference_time: datetime) -> list[_Learned]:
@@ -180,18 +183,14 @@ def _patterns(lines: Sequence[str], reference_time: datetime) -> list[_Learned]:
     found: list[_Learned] = []
     least = max(2 if len(lines) < 20 else 3, _SMALLEST_SHARE * len(lines))
     while len(left) >= least and len(found) < _MOST_PATTERNS:
+        texts = [row.text for row in left]
         candidates = [one for rows in _clusters(left) if (one := _learn(rows)) is not None]
-        scored = [
-            (sum(bool(one.finder.search(row.text)) for row in left) * (1 + _worth(one)), one) for one in candidates
-        ]
-        score, best = max(scored, key=lambda item: item[0], default=(0.0, None))
-        if best is None or score <= 0:
-            break
-        remaining = [row for row in left if not best.finder.search(row.text)]
-        if len(left) - len(remaining) < least or _worth(best) < 1:
+        scored = [(int(one.fits(texts).sum()), one) for one in candidates]
+        lines_told, best = max(scored, key=lambda item: item[0] * (1 + _worth(item[1])), default=(0, None))
+        if best is None or lines_told < least or _worth(best) < 1:
             break
         found.append(best)
-        left = remaining
+        left = [row for row, fits in zip(left, best.fits(texts), strict=True) if not fits]
     found = [
         one for one in found if _has_time(one) or not any(map(_has_time, found)) or _covers(one, lines) >= _CERTAIN
     ]
@@ -203,7 +202,7 @@ def _has_time(one: _Learned) -> bool:
 
 
 def _covers(one: _Learned, lines: Sequence[str]) -> float:
-    return sum(bool(one.finder.search(line)) for line in lines) / len(lines)
+    return float(one.fits(lines).sum()) / len(lines)
 
 
 def _worth(one: _Learned) -> float:
@@ -236,13 +235,30 @@ def _learn(rows: Sequence[Row]) -> _Learned | None:
     captures = tuple(capture for capture in captures_in(parts) if capture.name)
     if not captures:
         return None
+    if not _is_telling(parts, captures):
+        return None
     _narrow(captures)
     pattern = f"^{render(parts)}$"
     try:
-        captures_of("(?s)" + pattern)
-        return _Learned(pattern, captures, _python_pattern(pattern))
-    except (re.error, PolarsError):
+        captures_of(f"(?s){pattern}")
+    except PolarsError:
         return None
+    return _Learned(pattern, captures)
+
+
+def _is_telling(parts: Sequence[Part], captures: Sequence[Capture]) -> bool:
+    """Something tells lines of this kind from others: a stamp, text that is always there, or kinds of values."""
+    if any(capture.name == "time" for capture in captures):
+        return True
+    kinds = [{kind_of(Row(text, text)) for text in capture.texts} for capture in captures]
+    return _has_text(parts) or sum(len(each) == 1 and each <= TYPED for each in kinds) >= 2
+
+
+def _has_text(parts: Sequence[Part]) -> bool:
+    return any(
+        bool(part.text.strip()) if isinstance(part, Fixed) else isinstance(part, Group) and _has_text(part.parts)
+        for part in parts
+    )
 
 
 def _narrow(captures: Sequence[Capture]) -> None:
@@ -257,17 +273,15 @@ def _narrow(captures: Sequence[Capture]) -> None:
             capture.shape = shape
 
 
-def _python_pattern(pattern: str) -> re.Pattern[str]:
-    """The same expression for Python, which wants simpler names."""
-    return re.compile(_unnamed(pattern), re.DOTALL)
-
-
 def _unnamed(pattern: str) -> str:
     return re.sub(r"\(\?P<[^>]+>", "(?:", pattern)
 
 
 def _covered(patterns: Sequence[_Learned], lines: Sequence[str]) -> float:
-    return sum(any(one.finder.search(line) for one in patterns) for line in lines) / len(lines)
+    fits = pl.repeat(value=False, n=len(lines), eager=True)
+    for one in patterns:
+        fits = fits | one.fits(lines)
+    return float(fits.sum()) / len(lines)
 
 
 def _shuffled(lines: Sequence[str], *, name: str, title: str, reference_time: datetime) -> dict[str, Any] | None:
@@ -281,7 +295,7 @@ def _shuffled(lines: Sequence[str], *, name: str, title: str, reference_time: da
     keys = "|".join(map(literal, by_key))
     head = f"^{render(parts, at_end=False)}"
     pattern = f"{head}(?P<pairs>(?:{keys})=.*)$"
-    learned = _Learned(pattern, (*captures_in(parts), *by_key.values()), re.compile(""))
+    learned = _Learned(pattern, (*captures_in(parts), *by_key.values()))
     content = _content([learned], name=name, title=title, reference_time=reference_time)
     columns = {one.name: [key] for key, one in by_key.items() if not one.name.startswith("fields.")}
     return content | {"codec": "keyvalue", "looks_like": f"{_unnamed(head)}(?:{keys})=", "keys": columns}

@@ -22,7 +22,7 @@ _BEHIND: Final = frozenset(":,;|>#)]")
 _INSIDE: Final = re.compile(r"->|=>|::|[\[\](){}<>:;,|#@=/~*!^&]+")
 _WHOLE: Final = TYPED - {"stamp"} | {"absent"}
 _MARKER: Final = re.compile(r"[A-Z][A-Z_]+|[^A-Za-z]+")
-_NAME_LIKE: Final = re.compile(r"\w*(?:\d|[._/$-]|[a-z][A-Z])\w*[\w./$-]*|[A-Z]{2,}")
+_NAME_LIKE: Final = re.compile(r"[A-Z]{2,}|(?=.*?(?:\d|[._/$-]|[a-z][A-Z]))[\w./$-]+")
 _PLAIN_WORD: Final = re.compile(r"[a-z]{2,}[,;]?|[A-Z][a-z]+")
 _WEAK: Final = frozenset(("integer", "number", "quantity", "punctuation"))
 """Kinds that sentences hold as well."""
