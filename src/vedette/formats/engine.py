@@ -18,7 +18,7 @@ from vedette.formats.codecs.line import LineFormat
 from vedette.formats.codecs.separated import HEADER
 from vedette.formats.colours import without_colours
 from vedette.formats.columns import SEVERITY_OF_LEVEL, merged_objects
-from vedette.formats.continuation import join_continuations
+from vedette.formats.continuation import CONTINUATION, JOINED, join_continuations
 from vedette.formats.contract import Fit, ParseContext
 from vedette.formats.detect import FormatChoice, choose_format, rank_formats, sample_of
 from vedette.formats.library import FormatLibrary
@@ -238,12 +238,12 @@ class FormatEngine:
         first = chosen if group.is_wished or chosen is not self._library.plain else None
         headers = self._headers_of(entries["text"], numbers, files)
         parsed = self._reader.read(without_colours(entries["text"]), first, context, headers)
-        self._hand_over(batches, entries["text"], parsed["log.format"])
         heads = [self._memory.head_of(file) for file in files]
         records = join_continuations(entries, parsed, numbers, heads, self._library)
         records = read_whole_records(records, self._reader, self._library, context)
         for file, head, is_open in zip(files, records.heads, records.are_open, strict=True):
             self._memory.keep_head(file, head, is_open=is_open)
+        self._hand_over(batches, records.entries, records.parsed)
         self._watch(batches, records.entries[_BATCH], records.parsed[FORMAT], chosen)
         return _events(records.entries, records.parsed, batches), records.entries[_BATCH]
 
@@ -261,17 +261,20 @@ class FormatEngine:
             self._memory.keep_header(files[number], header)
         return headers.select(pl.coalesce("header", "before").alias("header")).to_series()
 
-    def _hand_over(self, batches: Sequence[EntryBatch], lines: pl.Series, formats: pl.Series) -> None:
-        """Tell `unread` the lines that nobody, or nobody in particular, explains; not where the format was wished."""
-        if self._unread is None or not (unread := formats.is_in(self._library.catch_alls)).any():
+    def _hand_over(self, batches: Sequence[EntryBatch], entries: pl.DataFrame, parsed: pl.DataFrame) -> None:
+        """Tell `unread` the lines that nobody, or nobody in particular, explains; not where the format was wished.
+
+        What continues a record is no line of its own.
+        """
+        if self._unread is None or not (unread := parsed["log.format"].is_in(self._library.catch_alls)).any():
             return
-        start = 0
-        for batch in batches:
-            height = batch.frame.height
-            some = lines.slice(start, height).filter(unread.slice(start, height))
-            if some.len() and batch.format_name is None:
-                self._unread(*_file_of(batch), some)
-            start += height
+        marks = parsed["vedette.marks"].fill_null("")
+        alone = ~marks.str.contains_any([JOINED, CONTINUATION])
+        told = entries.select(_BATCH, "text").filter(unread & alone)
+        for (number,), lines in told.partition_by(_BATCH, as_dict=True, maintain_order=True).items():
+            batch = batches[int(number)]
+            if batch.format_name is None:
+                self._unread(*_file_of(batch), lines["text"])
 
     def _change_library(self, library: FormatLibrary) -> None:
         """Forget the choices that the new library may better: of formats that are gone, changed or say little."""

@@ -268,7 +268,7 @@ def test_lines_that_no_format_explains_are_handed_over_with_their_file(library: 
     told: list[tuple[str, str, list[str]]] = []
     engine = FormatEngine(library, unread=lambda source, path, lines: told.append((source, path, lines.to_list())))
     wished = batch_of(["~~ wished ~~"], source="b", format_name="plain")
-    engine.decode([batch_of([SSH, "~~ what is this ~~"], source="a"), wished])
+    engine.decode([batch_of([SSH, "\tat a.b.C.d(C.java:1)", "~~ what is this ~~"], source="a"), wished])
     assert told == [("a", "/var/log/a", ["~~ what is this ~~"])]
 
 
