@@ -21,6 +21,7 @@ from vedette.formats.learning.known import FAILURE, SUCCESS
 from vedette.formats.learning.naming import name_captures, used_levels
 from vedette.formats.learning.pairs import read_shuffled
 from vedette.formats.learning.parts import Capture, Fixed, Group, Part, captures_in, literal, render
+from vedette.formats.learning.people import with_people
 from vedette.formats.learning.rows import STAMP, Row, rows_of
 from vedette.formats.learning.stamps import find_stamps, layouts_of
 from vedette.formats.learning.structure import read
@@ -76,7 +77,9 @@ def propose(lines: Sequence[str], *, name: str, title: str, reference_time: date
         [line for place, line in enumerate(lines) if (place + 1) % _HELD_BACK] if held_back is not lines else lines
     )
     patterns = _patterns(learned_from, reference_time)
-    content = _content(patterns, name=name, title=title, reference_time=reference_time) if patterns else {}
+    content = (
+        _content(patterns, learned_from, name=name, title=title, reference_time=reference_time) if patterns else {}
+    )
     if _covered(patterns, learned_from) < _SHUFFLED_BELOW:
         content = _shuffled(learned_from, name=name, title=title, reference_time=reference_time) or content
     try:
@@ -113,7 +116,7 @@ def evaluate(definition: FormatFile, lines: Sequence[str], *, lines_seen: int, r
         else "no column beside time and message"
     )
     if len(definition.patterns) > 1:
-        reasons.append(f"the file mixes {len(definition.patterns)} shapes of lines")
+        reasons.append(f"{len(definition.patterns)} patterns, for shapes of lines or messages")
     confidence = parsed * (0.6 + 0.25 * stamps + 0.15 * min(len(told), 4) / 4)
     misfits = tuple(series.filter(~fits).head(3).to_list())
     return Evaluation(
@@ -296,7 +299,7 @@ def _shuffled(lines: Sequence[str], *, name: str, title: str, reference_time: da
     head = f"^{render(parts, at_end=False)}"
     pattern = f"{head}(?P<pairs>(?:{keys})=.*)$"
     learned = _Learned(pattern, (*captures_in(parts), *by_key.values()))
-    content = _content([learned], name=name, title=title, reference_time=reference_time)
+    content = _content([learned], lines, name=name, title=title, reference_time=reference_time)
     columns = {one.name: [key] for key, one in by_key.items() if not one.name.startswith("fields.")}
     return content | {"codec": "keyvalue", "looks_like": f"{_unnamed(head)}(?:{keys})=", "keys": columns}
 
@@ -306,11 +309,17 @@ def _value_of(key: str, rows: Sequence[Row]) -> Capture:
     return Capture([row.text.strip("\"'") for row in rows], kind="stamp" if is_stamp else "value", key=key)
 
 
-def _content(patterns: Sequence[_Learned], *, name: str, title: str, reference_time: datetime) -> dict[str, Any]:
+def _content(
+    patterns: Sequence[_Learned], lines: Sequence[str], *, name: str, title: str, reference_time: datetime
+) -> dict[str, Any]:
     captures = [capture for one in patterns for capture in one.captures]
     content: dict[str, Any] = {"name": name, "title": title, "rank": _RANK}
     stamps = [text for capture in captures if capture.name == "time" for text in capture.values if text]
-    content["patterns"] = [one.pattern for one in patterns]
+    content["patterns"] = [
+        pattern
+        for one in patterns
+        for pattern in with_people(one.pattern, {capture.name for capture in one.captures}, lines)
+    ]
     if stamps:
         content["stamps"] = list(layouts_of(stamps, reference_time))
     if levels := level_names(used_levels(captures)):
