@@ -21,6 +21,7 @@ _REMEMBERED_PROGRAMS: Final = 4_096
 _FITS: Final = "__fits"
 _ROW: Final = "__row"
 _BEGINNING: Final = "__beginning"
+_FIRST: Final = "__first"
 _PATTERN: Final = "__pattern"
 _MANY: Final = 1_024
 
@@ -58,14 +59,17 @@ class MessageMatcher:
         """
         frame = pl.DataFrame({"message": messages, _ROW: pl.int_range(messages.len(), dtype=pl.UInt32, eager=True)})
         parts: list[pl.DataFrame] = []
+        equals: list[pl.DataFrame] = []
         for patterns, rows in self._by_patterns(programs, frame):
-            parts += _matched_distinct(patterns, rows)
+            distinct, equal = _distinct(rows)
+            parts += patterns.match(distinct)
+            equals += [] if equal is None else [equal]
         if not parts:
             return None
         captures = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal")
         told = pl.concat(
             [
-                captures.select(_ROW),
+                captures.select(pl.col(_ROW).alias(_FIRST)),
                 _over(
                     self._constants[captures[_PATTERN]],
                     typed_columns(captures.drop(_ROW, _PATTERN, _FITS)),
@@ -73,7 +77,11 @@ class MessageMatcher:
             ],
             how="horizontal",
         )
-        return frame.select(_ROW).join(told, on=_ROW, how="left", maintain_order="left").drop(_ROW)
+        rows = frame.select(_ROW, pl.col(_ROW).alias(_FIRST))
+        if equals:
+            firsts = frame.select(_ROW).join(pl.concat(equals), on=_ROW, how="left", maintain_order="left")
+            rows = firsts.with_columns(pl.col(_FIRST).fill_null(pl.col(_ROW)))
+        return rows.join(told, on=_FIRST, how="left", maintain_order="left").drop(_ROW, _FIRST)
 
     def _by_patterns(self, programs: pl.Series, frame: pl.DataFrame) -> Iterator[tuple[_ProgramPatterns, pl.DataFrame]]:
         """Rows by the patterns their programs share."""
@@ -163,17 +171,13 @@ def plain_name(program: str) -> str:
     return name.lstrip("- ").partition(" ")[0].lower()
 
 
-def _matched_distinct(patterns: _ProgramPatterns, rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """Match distinct messages only where many are equal."""
+def _distinct(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The first row of each distinct message, and which that is for each row; where many are equal only."""
     if rows.height < _MANY or rows["message"].n_unique() * 2 > rows.height:
-        return patterns.match(rows)
-    distinct = rows.select("message").unique().with_row_index(_ROW)
-    matched = patterns.match(distinct)
-    if not matched:
-        return []
-    numbered = rows.join(distinct.rename({_ROW: "__distinct"}), on="message", how="left").drop("message")
-    told = pl.concat(matched, how="diagonal").rename({_ROW: "__distinct"})
-    return [numbered.join(told, on="__distinct", how="inner").drop("__distinct")]
+        return rows, None
+    distinct = rows.unique("message", keep="first", maintain_order=True)
+    firsts = distinct.select("message", pl.col(_ROW).alias(_FIRST))
+    return distinct, rows.join(firsts, on="message", how="left", nulls_equal=True).select(_ROW, _FIRST)
 
 
 def _take(pattern: _Pattern, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:

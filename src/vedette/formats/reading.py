@@ -29,7 +29,7 @@ WRAPPER: Final = "__wrapper"
 
 _ROW: Final = "__row"
 _LINE: Final = "line"
-_WORTH_HALVING: Final = 16_384
+_WORTH_HALVING: Final = 32_768
 """Lines from which on two threads read them: many small steps are taken by one at a time."""
 
 _SHAPE: Final = "__shape."

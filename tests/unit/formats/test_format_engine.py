@@ -302,7 +302,7 @@ def test_wrongly_decoded_bytes_are_no_hindrance(engine: FormatEngine) -> None:
 
 
 def test_large_batches_are_read_like_small_ones(library: FormatLibrary) -> None:
-    lines = [SSH, ACCESS, OBJECT, PLAIN, "#Fields: date time c-ip", "2026-11-23 22:04:17 203.0.113.9"] * 4_000
+    lines = [SSH, ACCESS, OBJECT, PLAIN, "#Fields: date time c-ip", "2026-11-23 22:04:17 203.0.113.9"] * 6_000
     large = FormatEngine(library).decode([batch_of(lines)])
     small_engine = FormatEngine(library)
     starts = range(0, len(lines), 600)
