@@ -35,7 +35,9 @@ def is_one_sentence(stderr: str) -> bool:
     return stderr.startswith("vedette: ") and stderr.count("\n") == 1 and "Traceback" not in stderr
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["import"], ["scan"], ["search"], ["sources"], ["formats"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["import"], ["scan"], ["search"], ["sources"], ["formats"], ["doctor"]]
+)
 def test_every_command_has_help_with_examples(command: list[str]) -> None:
     done = run(*command, "--help")
     assert done.returncode == 0
