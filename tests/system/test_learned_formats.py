@@ -176,9 +176,8 @@ def test_bad_input_is_one_sentence_with_the_value(tmp_path: Path, arguments: lis
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     paths = {name.removesuffix(".yaml"): str(tmp_path / name) for name in files}
-    done = run(*(argument.format(**paths) for argument in arguments), *(
-        [] if arguments[1] == "test" else ["--data-dir", tmp_path / "data"]
-    ))  # fmt: skip
+    data = [] if arguments[1] == "test" else ["--data-dir", str(tmp_path / "data")]
+    done = run(*(argument.format(**paths) for argument in arguments), *data)
     assert done.returncode == 2
     assert done.stderr.startswith("vedette: ")
     assert (done.stderr.count("\n"), "Traceback" in done.stderr) == (1, False)
