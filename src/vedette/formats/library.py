@@ -51,7 +51,10 @@ class FormatLibrary:
         self.last_resorts = [one.name for one in definitions if one.is_message_format and one.rank == 0]
         """Message formats that guess: they count only where nothing else is known of a record's peer or action."""
         self._by_name = {one.name: one for one in (*self.line_formats, self.plain)}
-        self.catch_alls = [one.name for one in self._by_name.values() if one.rank <= CATCH_ALL_RANK]
+        outer = [one.name for one in self._by_name.values() if one.rank <= CATCH_ALL_RANK]
+        inner = [one.name for one in definitions if one.is_message_format and one.rank == 0]
+        self.catch_alls = [*outer, *(f"{one}/{other}" for one in outer for other in inner)]
+        """What `log.format` says of lines that nobody in particular explains."""
 
     @functools.cached_property
     def samples(self) -> pl.DataFrame:
