@@ -190,12 +190,13 @@ class _Strict(BaseModel):
 
 
 class MessagePattern(_Strict):
-    """One family of messages. `starts` (any of) and `contains` select candidates cheaply before `pattern` runs;
-    a message that starts so and has no `pattern` fits as it is. `set` holds columns it fills with constants."""
+    """One family of messages. `starts` (any of) and `contains` (a text; or any of several, in any case) select candidates
+    cheaply before `pattern` runs; a message that starts so and has no `pattern` fits as it is. `set` holds columns it
+    fills with constants."""
 
     name: str
     starts: Texts = ()
-    contains: str | None = None
+    contains: str | tuple[str, ...] | None = None
     pattern: Pattern | None = None
     set: Constants = Field(default_factory=dict)
 

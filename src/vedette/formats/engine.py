@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 _BATCH: Final = "__batch"
 _MISFITS_THAT_CALL_FOR_A_NEW_CHOICE: Final = 0.5
 _LINES_BEFORE_A_NEW_CHOICE: Final = 20
+_MOST_USED: Final = 16
 _STATE_VERSION: Final = 1
 
 
@@ -82,6 +83,7 @@ class FormatEngine:
         self._max_choices = max_choices
         self._choices: dict[_File, FormatChoice] = {}
         self._recent: dict[_File, Counter[str]] = {}
+        self._used: dict[_File, tuple[str, ...]] = {}  # in the last batch, of files that use several
         self._memory = FileMemory(max_choices)
         self._zones = ZoneGuess(max_files=max_choices)
         self._reader = LineReader(library)
@@ -223,6 +225,7 @@ class FormatEngine:
                 forgotten = next(iter(self._choices))
                 del self._choices[forgotten]
                 self._recent.pop(forgotten, None)
+                self._used.pop(forgotten, None)
             self._changed = True
         self._recent.pop(file, None)
         log.info("format_chosen", **choice.to_json())
@@ -237,7 +240,9 @@ class FormatEngine:
         chosen = self._library.line_format(group.format_name) or self._library.plain
         first = chosen if group.is_wished or chosen is not self._library.plain else None
         headers = self._headers_of(entries["text"], numbers, files)
-        parsed = self._reader.read(without_colours(entries["text"]), first, context, headers)
+        recent = [self._library.line_format(name) for file in files for name in self._used.get(file[:2], ())]
+        likely = [one for one in dict.fromkeys(recent) if one is not None and one is not self._library.plain]
+        parsed = self._reader.read(without_colours(entries["text"]), first, context, headers, likely)
         heads = [self._memory.head_of(file) for file in files]
         records = join_continuations(entries, parsed, numbers, heads, self._library)
         records = read_whole_records(records, self._reader, self._library, context)
@@ -295,12 +300,16 @@ class FormatEngine:
         if names.n_unique() == 1 and names[0] == chosen.name:
             for batch in batches:
                 self._recent.pop(_file_of(batch), None)
+                self._used.pop(_file_of(batch), None)
             return
         counts: dict[int, Counter[str]] = {}
         read = pl.DataFrame({"number": numbers, "name": names}).group_by("number", "name").len().sort("number", "name")
         for number, name, count in read.iter_rows():
             counts.setdefault(number, Counter())[name] = count
         for number, batch in enumerate(batches):
+            self._used[_file_of(batch)] = tuple(
+                name for name, _ in counts.get(number, Counter()).most_common(_MOST_USED)
+            )
             if batch.format_name == chosen.name or number not in counts:
                 continue
             recent = self._recent.setdefault(_file_of(batch), Counter())

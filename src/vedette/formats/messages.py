@@ -33,7 +33,7 @@ class _Pattern:
     number: int
     captures: pl.Expr
     starts: tuple[str, ...]
-    contains: str | None
+    contains: str | tuple[str, ...] | None
 
 
 class MessageMatcher:
@@ -184,12 +184,21 @@ def _take(pattern: _Pattern, rows: pl.DataFrame, found: list[pl.DataFrame]) -> p
     """Put the rows that fit into `found`; the others."""
     messages = rows["message"]
     if pattern.contains is not None:
-        holds = messages.str.contains(pattern.contains, literal=True)
+        holds = _holding(messages, pattern.contains)
         if not holds.all():
             left = rows.filter(~holds)
             some = rows.filter(holds)
             return left if some.is_empty() else pl.concat([left, _take_candidates(pattern, some, found)])
     return _take_candidates(pattern, rows, found)
+
+
+def _holding(messages: pl.Series, contains: str | tuple[str, ...]) -> pl.Series:
+    if isinstance(contains, str):
+        return messages.str.contains(contains, literal=True)
+    found = messages.to_frame("message").select(
+        pl.col("message").str.contains_any(list(contains), ascii_case_insensitive=True)
+    )
+    return found.to_series()
 
 
 def _take_candidates(pattern: _Pattern, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:

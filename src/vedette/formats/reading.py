@@ -5,18 +5,17 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
 import polars as pl
 from polars.exceptions import PolarsError
 
-from vedette.formats.beginnings import OTHER
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.columns import merged_objects
 from vedette.formats.contract import ParseContext
 from vedette.formats.library import FormatLibrary
+from vedette.formats.openers import Openers, masked_heads
 
 FORMAT: Final = "__format"
 """The line format that read a line."""
@@ -29,9 +28,6 @@ WRAPPER: Final = "__wrapper"
 
 _ROW: Final = "__row"
 _LINE: Final = "line"
-_WORTH_HALVING: Final = 32_768
-"""Lines from which on two threads read them: many small steps are taken by one at a time."""
-
 _SHAPE: Final = "__shape."
 _ASKED_AT_ONCE: Final = (16, 4, 1)
 _NAMED: Final = re.compile(r"\(\?P<[^>]+>")
@@ -50,34 +46,26 @@ class LineReader:
     def __init__(self, library: FormatLibrary) -> None:
         self._library = library
         self._rivals: dict[str, tuple[LineFormat, ...]] = {}
-        self._by_beginning: dict[str, tuple[LineFormat, ...]] = {}
+        self._openers = Openers(library.line_formats)
         self._headed = [one for one in library.line_formats if one.has_headers]
         self._wrapping = [one.name for one in library.line_formats if one.definition.inner == "any"]
         self._structured = [one.name for one in library.line_formats if one.definition.inner == "structured"]
 
     def read(
-        self, lines: pl.Series, chosen: LineFormat | None, context: ParseContext, headers: pl.Series | None = None
+        self,
+        lines: pl.Series,
+        chosen: LineFormat | None,
+        context: ParseContext,
+        headers: pl.Series | None = None,
+        recent: Sequence[LineFormat] = (),
     ) -> pl.DataFrame:
         """Event columns, one row a line, same order, with FORMAT, INNER and `log.format`.
 
-        `chosen` reads what it can before others do, but for more specific ones; with `plain` nothing else is tried,
-        with None all are. `headers` are the lines that named the columns of each line, null where none did.
+        `chosen` and then the `recent` ones read what they can before others do, but for more specific ones; with `plain`
+        nothing else is tried. `headers` are the lines that named the columns of each line, null where none did.
         """
-        if lines.len() < _WORTH_HALVING:
-            return self._read(lines, chosen, context, headers)
-        middle = lines.len() // 2
-        halves = [
-            (lines.slice(start, length), headers if headers is None else headers.slice(start, length))
-            for start, length in ((0, middle), (middle, lines.len() - middle))
-        ]
-        with ThreadPoolExecutor(len(halves), "formats") as readers:
-            parts = readers.map(lambda half: self._read(half[0], chosen, context, half[1]), halves)
-            return pl.concat(parts, how="diagonal")
-
-    def _read(
-        self, lines: pl.Series, chosen: LineFormat | None, context: ParseContext, headers: pl.Series | None
-    ) -> pl.DataFrame:
-        parsed = self._read_lines(lines, chosen, context, headers)
+        likely = dict.fromkeys(one for each in recent for one in (*self.rivals(each), each))
+        parsed = self._read_lines(lines, chosen, context, headers, tuple(likely))
         parsed = parsed.with_columns(pl.lit(None, dtype=pl.String).alias(INNER))
         if (wraps := parsed[FORMAT].is_in(self._wrapping)).any():
             program = pl.col("process.name") if "process.name" in parsed.columns else pl.lit(None, dtype=pl.String)
@@ -85,9 +73,14 @@ class LineReader:
         return self._with_messages(parsed, context)
 
     def _read_lines(
-        self, lines: pl.Series, chosen: LineFormat | None, context: ParseContext, headers: pl.Series | None
+        self,
+        lines: pl.Series,
+        chosen: LineFormat | None,
+        context: ParseContext,
+        headers: pl.Series | None,
+        recent: Sequence[LineFormat] = (),
     ) -> pl.DataFrame:
-        """Columns of the line formats; each line by the first format that explains it."""
+        """Columns of the line formats; each line by the first format that explains it, `recent` ones before others."""
         parts: list[pl.DataFrame] = []
         left = pl.DataFrame({_LINE: lines, _ROW: pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
         if chosen is not self._library.plain:
@@ -96,7 +89,10 @@ class LineReader:
             tried: Sequence[LineFormat] = () if chosen is None else (*self.rivals(chosen), chosen)
             left = _take(tried, left, context, headers, parts)
             for formats, some in self._by_beginnings(left):
-                _take([one for one in formats if one not in tried], some, context, headers, parts)
+                likely = [one for one in recent if one in formats and one not in tried]
+                unread = _take(likely, some, context, headers, parts)
+                others = [one for one in formats if one not in tried and one not in likely]
+                _take(others, unread, context, headers, parts)
         if rest := lines.len() - sum(part.height for part in parts):
             read = pl.concat([part.select(_ROW) for part in parts]) if parts else left.select(_ROW).clear()
             unread = left if rest == left.height else left.join(read, on=_ROW, how="anti", maintain_order="left")
@@ -133,23 +129,15 @@ class LineReader:
         """Lines with the formats that their first characters allow."""
         if left.is_empty():
             return
-        firsts = left[_LINE].str.head(1)
+        heads, are_masked = masked_heads(left[_LINE])
         groups: dict[tuple[LineFormat, ...], list[str]] = {}
-        for first in firsts.unique():
-            groups.setdefault(self._beginning(first or ""), []).append(first)
+        for head in heads.unique():
+            groups.setdefault(self._openers.formats_of(head or "", are_masked=are_masked), []).append(head)
         if len(groups) == 1:
             yield next(iter(groups)), left
             return
-        for formats, letters in groups.items():
-            yield formats, left.filter(firsts.is_in(letters))
-
-    def _beginning(self, first: str) -> tuple[LineFormat, ...]:
-        letter = first if first < OTHER else OTHER
-        known = self._by_beginning.get(letter)
-        if known is None:
-            formats = self._library.line_formats
-            known = self._by_beginning[letter] = tuple(one for one in formats if letter and letter in one.begins)
-        return known
+        for formats, some in groups.items():
+            yield formats, left.filter(heads.is_in(some))
 
     def _with_inner(
         self, parsed: pl.DataFrame, where: pl.Series, context: ParseContext, without: Sequence[str]

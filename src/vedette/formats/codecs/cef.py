@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.beginnings import beginnings
+from vedette.formats.beginnings import Opening, all_of, opening
 from vedette.formats.codecs.keyed import Captures, KeyedFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FIELD_PREFIX
@@ -29,8 +29,8 @@ _SEVERITIES: Final = {"low": "3", "medium": "5", "high": "7", "very-high": "9", 
 class CefFormat(KeyedFormat):
     """`CEF:0|vendor|product|version|signature|name|severity|key=value …`; values hold blanks, and end before a key."""
 
-    def _begins(self) -> frozenset[str]:
-        return super()._begins() & beginnings(_CEF)
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), opening(_CEF))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         return _is_shaped(lines, "CEF:", _CEF) & super().matches(lines)
@@ -52,8 +52,8 @@ class LeefFormat(KeyedFormat):
     separator.
     """
 
-    def _begins(self) -> frozenset[str]:
-        return super()._begins() & beginnings(_LEEF)
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), opening(_LEEF))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         return _is_shaped(lines, "LEEF:", _LEEF) & super().matches(lines)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import polars as pl
 from polars.exceptions import PolarsError
 
-from vedette.formats.beginnings import beginnings
+from vedette.formats.beginnings import Opening, all_of, opening
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 
@@ -32,8 +32,8 @@ class JsonFormat(LineFormat):
     but of a record that only wraps another one, what `keys` name.
     """
 
-    def _begins(self) -> frozenset[str]:
-        return super()._begins() & beginnings(_OBJECT)
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), opening(_OBJECT))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         looks = lines.str.contains(_OBJECT).fill_null(value=False)

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 import polars as pl
 
-from vedette.formats.beginnings import ANY, beginnings
+from vedette.formats.beginnings import ANYTHING, Opening, opening
 from vedette.formats.columns import apply_cases, typed_columns
 from vedette.formats.contract import Fit, ParseContext
 from vedette.formats.definition import FormatFile
@@ -35,16 +35,21 @@ class LineFormat(ABC):
         self.definition = definition
         self.name = definition.name
         self.rank = definition.rank
-        self.begins = self._begins()
-        """The first characters of all lines that match, at least (`beginnings.OTHER` for those beyond ASCII)."""
+        self.opens = self._opens()
+        """What all lines that match begin with."""
 
     @abstractmethod
     def matches(self, lines: pl.Series) -> pl.Series:
         """Which lines have the shape of this format (Boolean, same order)? Judged line by line; cheap."""
 
-    def _begins(self) -> frozenset[str]:
+    @property
+    def begins(self) -> frozenset[str]:
+        """The first characters of all lines that match, at least (`beginnings.OTHER` for those beyond ASCII)."""
+        return self.opens[0]
+
+    def _opens(self) -> Opening:
         """Subclasses whose lines need more than `looks_like`, or have none, say so."""
-        return beginnings(self.definition.looks_like) if self.definition.looks_like is not None else ANY
+        return opening(self.definition.looks_like) if self.definition.looks_like is not None else ANYTHING
 
     @abstractmethod
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.beginnings import beginnings
+from vedette.formats.beginnings import Opening, all_of, opening
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.codecs.pairs import OBJECT, distinct, objects_of, pairs_in, unquoted
 from vedette.formats.contract import ParseContext
@@ -21,8 +21,8 @@ _PAIR: Final = rf"{_KEY}={_VALUE}"
 class LogfmtFormat(LineFormat):
     """`keys` of the format file say which keys fill which column, the first present one counts."""
 
-    def _begins(self) -> frozenset[str]:
-        return super()._begins() & beginnings(_LINE)
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), opening(_LINE))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         telling = lines.str.contains(_TELLING).fill_null(value=False)

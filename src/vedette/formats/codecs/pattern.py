@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from vedette.formats.beginnings import beginnings
+from vedette.formats.beginnings import Opening, all_of, any_of, opening
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FormatFile
@@ -22,9 +22,8 @@ class PatternFormat(LineFormat):
         self._patterns = [f"{pattern}(?P<{_FITS}>)" for pattern in definition.patterns]
         self._shape = definition.looks_like
 
-    def _begins(self) -> frozenset[str]:
-        by_pattern = frozenset[str]().union(*(beginnings(pattern) for pattern in self.definition.patterns))
-        return super()._begins() & by_pattern
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), any_of(opening(pattern) for pattern in self.definition.patterns))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         """The last pattern is asked first: the most general one usually settles it."""

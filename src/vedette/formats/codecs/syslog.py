@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.beginnings import beginnings
+from vedette.formats.beginnings import Opening, all_of, opening
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.columns import SYSLOG_LEVELS, merged_objects
 from vedette.formats.contract import ParseContext
@@ -70,8 +70,8 @@ _SD_PARAM: Final = re.compile(r' ([^\s\]="]+)="((?:[^"\\]|\\.)*)"')
 class SyslogFormat(LineFormat):
     """RFC 3164, with its usual deviations."""
 
-    def _begins(self) -> frozenset[str]:
-        return super()._begins() & beginnings(f"(?:{_BSD}|{_LOOSE_BSD}|{_LOOSE_ISO}|{_ISO_LINE})")
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), opening(f"(?:{_BSD}|{_LOOSE_BSD}|{_LOOSE_ISO}|{_ISO_LINE})"))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         frame = lines.to_frame("line")
@@ -187,8 +187,8 @@ def level_of_priority(priorities: pl.Series) -> pl.Series:
 class Rfc5424Format(LineFormat):
     """RFC 5424: structured data becomes fields `<id>.<name>`."""
 
-    def _begins(self) -> frozenset[str]:
-        return super()._begins() & beginnings(_RFC5424)
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), opening(_RFC5424))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         begins = lines.str.contains(r"^<\d{1,3}>1 (?:-|\d{4}-\d\d-\d\dT)\S* ")

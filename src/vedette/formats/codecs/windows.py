@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.beginnings import beginnings
+from vedette.formats.beginnings import Opening, all_of, opening
 from vedette.formats.codecs.json import texts_by_key
 from vedette.formats.codecs.keyed import Captures, KeyedFormat
 from vedette.formats.codecs.pairs import pairs_of_columns
@@ -62,8 +62,8 @@ _RENAMED: Final = {
 class WindowsFormat(KeyedFormat):
     """One event a line in any of these layouts."""
 
-    def _begins(self) -> frozenset[str]:
-        return super()._begins() & beginnings(f"(?:{_XML}|{_OBJECT})")
+    def _opens(self) -> Opening:
+        return all_of(super()._opens(), opening(f"(?:{_XML}|{_OBJECT})"))
 
     def matches(self, lines: pl.Series) -> pl.Series:
         is_xml, is_json = self._contains(_XML), self._contains(_OBJECT) & self._contains(_JSON)

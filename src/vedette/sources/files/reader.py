@@ -40,7 +40,7 @@ class ReadSettings:
     even_rows: int = 40_960
     """Rows of a batch in a backlog: a third of what the store writes at once. Halved while lines are so long that it
     would take more than `even_bytes`."""
-    even_bytes: int = 8 * 1024 * 1024
+    even_bytes: int = 12 * 1024 * 1024
     encoding: str | None = None
     priority: int = 5
     timezone: str | None = None
