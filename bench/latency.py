@@ -82,7 +82,7 @@ async def watch(address: str, files: list[Path], rate: int, seconds: float) -> l
 
 
 def stamp_of(message: str) -> int:
-    return int(message.rpartition("=")[2])
+    return int(message.partition(" user stamp")[2].partition(" ")[0])
 
 
 def write_plan(rate: int, seconds: float) -> int:
@@ -105,8 +105,9 @@ def append(files: list[Path], rate: int, seconds: float) -> None:
         clock = time.strftime("%b %e %H:%M:%S")
         for _ in range(per_tick):
             number += 1
-            who = f"from 203.0.{number % 250}.{number % 199} port {1024 + number % 60000}"
-            text = f"{clock} web-1 sshd[{1000 + number % 500}]: Failed password for root {who} ssh2 stamp={time.time_ns()}\n"
+            who = f"from 203.0.113.{number % 40} port {1024 + number % 60000}"
+            user = f"stamp{time.time_ns()}"
+            text = f"{clock} web-1 sshd[{1000 + number % 500}]: Failed password for invalid user {user} {who} ssh2\n"
             lines.setdefault(number % len(handles), []).append(text.encode())
         for index, texts in lines.items():
             handles[index].write(b"".join(texts))

@@ -44,7 +44,7 @@ class QueueSettings(BaseModel):
 
     max_bytes: int = Field(32 * MIB, ge=MIB, description="Bytes that may wait before readers stop reading")
     batch_bytes: int = Field(16 * MIB, ge=64 * 1024, description="Largest batch the pipeline takes")
-    max_age_seconds: float = Field(0.02, ge=0.001, le=5.0, description="Longest wait for a batch to fill")
+    max_age_seconds: float = Field(0.005, ge=0.001, le=5.0, description="Longest wait for a batch to fill")
 
 
 class Settings(BaseSettings):

@@ -18,8 +18,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -38,6 +39,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _MAX_SUCCESSES: Final = 3
 _MAX_EPISODES_PER_ADDRESS: Final = 16
 _MAX_REPEATED: Final = 1_000
+_SMALL_BATCH: Final = 4_096
 
 _ADDRESS: Final = pl.coalesce("source.ip", "source.address")
 _LOGIN: Final = (
@@ -88,8 +90,9 @@ class FailureThreshold:
         wall = int(now.timestamp() * 1_000_000)
         grown: dict[str, tuple[str, Episode]] = {}
         rows = _number_runs(self._count_attempts(rows), self._window, self._lateness)
+        table = _Table(rows)
         for address, run in _runs(rows):
-            for episode in self._take(address, run, rows, wall):
+            for episode in self._take(address, run, table, wall):
                 if episode.siege is not None:
                     grown[episode.siege.id] = (address, episode)
         self._forget(rows, wall)
@@ -186,10 +189,10 @@ class FailureThreshold:
             self._logins.pop(step, None)
             self._logins[step] = rank
 
-    def _take(self, address: str, run: _Run, rows: pl.DataFrame, wall: int) -> Iterator[Episode]:
+    def _take(self, address: str, run: _Run, table: _Table, wall: int) -> Iterator[Episode]:
         """Put a run into its episodes; yield those with a siege that it touched."""
         if not run.is_failure:
-            yield from self._add_successes(address, rows[run.rows])
+            yield from self._add_successes(address, table.rows(run.rows))
             return
         episode = self._find(address, run.first) or self._begin(address, run.first)
         episode.widen(run.low, run.high, run.last)
@@ -199,9 +202,9 @@ class FailureThreshold:
             episodes.remove(episode)
             episodes.append(episode)
         self._addresses.move_to_end(address)
-        rest = self._wait_for_siege(address, episode, rows[run.rows], wall) if episode.siege is None else run
+        rest = self._wait_for_siege(address, episode, run, table, wall) if episode.siege is None else run
         if rest is not None:
-            self._add_failures(episode, rest, rows)
+            self._add_failures(episode, rest, table)
         if episode.siege is not None:
             yield episode
 
@@ -225,22 +228,21 @@ class FailureThreshold:
             self.evicted += 1
         return episode
 
-    def _wait_for_siege(self, address: str, episode: Episode, failures: pl.DataFrame, wall: int) -> _Run | None:
+    def _wait_for_siege(self, address: str, episode: Episode, run: _Run, table: _Table, wall: int) -> _Run | None:
         """Go row by row, but only until the threshold is reached; what is left then."""
-        rows = failures.filter(pl.col("attempts") > 0)
-        columns = rows.select("time", "generation", "offset", "user", "host", "source").iter_rows()
-        counts = rows.get_column("attempts")
-        for index, (attempt, count) in enumerate(zip(map(Attempt._make, columns), counts, strict=True)):
-            used = episode.add_attempts(attempt, count, self._rule, address, wall)
+        for place, number in enumerate(run.rows):
+            row = table.row(number)
+            if row.attempts <= 0:
+                continue
+            attempt = Attempt(row.time, row.generation, row.offset, row.user, row.host, row.source)
+            used = episode.add_attempts(attempt, row.attempts, self._rule, address, wall)
             if episode.siege is not None:
-                episode.siege.count += count - used
-                opener = rows.slice(index, 1)
-                self._add_samples(episode, opener)
-                rest = failures.filter(pl.col("row") > opener.item(0, "row"))
-                return next((run for _, run in _runs(rest)), None)
+                episode.siege.count += row.attempts - used
+                self._add_samples(episode, [row])
+                return table.run_of(run.rows[place + 1 :])
         return None
 
-    def _add_failures(self, episode: Episode, run: _Run, rows: pl.DataFrame) -> None:
+    def _add_failures(self, episode: Episode, run: _Run, table: _Table) -> None:
         siege = episode.siege
         if siege is None:
             return
@@ -254,30 +256,31 @@ class FailureThreshold:
         siege.last = max(siege.last, run.attempt_high)
         wanted = self._rule.max_event_ids - len(siege.event_ids)
         if wanted > 0 or len(siege.samples) < self._rule.max_samples:
-            attempts = rows[run.rows].filter(pl.col("attempts") > 0)
-            places = attempts.select("generation", "offset").head(wanted)
-            siege.event_ids.extend(event_id(*place) for place in places.iter_rows())
+            first = islice(
+                (row for row in table.rows(run.rows) if row.attempts > 0), max(wanted, self._rule.max_samples)
+            )
+            attempts = list(first)
+            siege.event_ids.extend(event_id(row.generation, row.offset) for row in attempts[: max(0, wanted)])
             self._add_samples(episode, attempts)
 
-    def _add_samples(self, episode: Episode, attempts: pl.DataFrame) -> None:
+    def _add_samples(self, episode: Episode, attempts: Sequence[_Row]) -> None:
         if episode.siege is None:
             return
         wanted = self._rule.max_samples - len(episode.siege.samples)
-        some = attempts.head(wanted).select("generation", "offset", "text")
-        for generation, offset, text in some.iter_rows():
-            episode.siege.samples.append((event_id(generation, offset), text[: self._rule.max_text]))
+        for row in attempts[: max(0, wanted)]:
+            sample = event_id(row.generation, row.offset), row.text[: self._rule.max_text]
+            episode.siege.samples.append(sample)
 
-    def _add_successes(self, address: str, successes: pl.DataFrame) -> Iterator[Episode]:
-        columns = successes.select("time", "generation", "offset", "user", "text")
-        for time, generation, offset, user, text in columns.iter_rows():
-            episode = self._find(address, time)
+    def _add_successes(self, address: str, successes: Iterator[_Row]) -> Iterator[Episode]:
+        for row in successes:
+            episode = self._find(address, row.time)
             if episode is None or episode.siege is None:
                 continue
             siege = episode.siege
             siege.success_count += 1
             if len(siege.successes) < _MAX_SUCCESSES:
-                identifier = event_id(generation, offset)
-                siege.successes.append(Success(time, identifier, user or "", text[: self._rule.max_text]))
+                identifier = event_id(row.generation, row.offset)
+                siege.successes.append(Success(row.time, identifier, row.user or "", row.text[: self._rule.max_text]))
             yield episode
 
     def _forget(self, rows: pl.DataFrame, wall: int) -> None:
@@ -330,6 +333,42 @@ class _Run(NamedTuple):
     users: list[str]
     hosts: list[str]
     sources: list[str]
+
+
+class _Row(NamedTuple):
+    """What is asked of a single row."""
+
+    time: int
+    generation: int
+    offset: int
+    user: str | None
+    host: str | None
+    source: str | None
+    text: str
+    attempts: int
+
+
+class _Table:
+    """The rows of a batch by number. Fetched one by one from a large one, of which few are asked for singly; all at once
+    from a small one, where that is cheaper than asking."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._frame = rows
+        self._columns = rows.select(_Row._fields)
+        is_small = rows.height <= _SMALL_BATCH
+        self._all = [_Row(*row) for row in self._columns.iter_rows()] if is_small else None
+
+    def row(self, number: int) -> _Row:
+        return self._all[number] if self._all is not None else _Row(*self._columns.row(number))
+
+    def rows(self, numbers: Sequence[int]) -> Iterator[_Row]:
+        return (self.row(number) for number in numbers)
+
+    def run_of(self, numbers: Sequence[int]) -> _Run | None:
+        """The failures with these numbers, summed up; None when there are none."""
+        if not numbers:
+            return None
+        return next((run for _, run in _runs(self._frame[numbers])), None)
 
 
 def _number_runs(rows: pl.DataFrame, window: int, lateness: int) -> pl.DataFrame:

@@ -20,7 +20,7 @@ class LiveLimits:
     backlog_scan: int = 20_000
     """How many numbers are looked through for them."""
 
-    flush_seconds: float = 0.05
+    flush_seconds: float = 0.025
     """Commits that follow each other faster than this are told together."""
     batch_rows: int = 500
     batch_bytes: int = 2**20
