@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from typing import Any, NamedTuple, Self
 
@@ -80,6 +80,15 @@ class Siege:
     successes: list[Success] = field(default_factory=list)
     success_count: int = 0
 
+    def to_json(self) -> dict[str, Any]:
+        """Its members by name, sharing what they hold: to be written at once. Copying it took most of a snapshot's time."""
+        state = {each.name: getattr(self, each.name) for each in fields(self)}
+        for kind in ("users", "hosts", "sources"):
+            names: Names = state[kind]
+            state[kind] = {"limit": names.limit, "values": names.values, "is_full": names.is_full}
+        state["successes"] = [asdict(success) for success in self.successes]
+        return state
+
 
 @dataclass(slots=True)
 class Episode:
@@ -139,7 +148,7 @@ class Episode:
             "r": self.recent,
         }
         if self.siege is not None:
-            state["s"] = asdict(self.siege)
+            state["s"] = self.siege.to_json()
         return state
 
     @classmethod
