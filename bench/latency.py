@@ -82,7 +82,7 @@ async def watch(address: str, files: list[Path], rate: int, seconds: float) -> l
 
 
 def stamp_of(message: str) -> int:
-    return int(message.partition(" user stamp")[2].partition(" ")[0])
+    return int(message.partition(" for stamp")[2].partition(" ")[0])
 
 
 def write_plan(rate: int, seconds: float) -> int:
@@ -107,7 +107,7 @@ def append(files: list[Path], rate: int, seconds: float) -> None:
             number += 1
             who = f"from 203.0.113.{number % 40} port {1024 + number % 60000}"
             user = f"stamp{time.time_ns()}"
-            text = f"{clock} web-1 sshd[{1000 + number % 500}]: Failed password for invalid user {user} {who} ssh2\n"
+            text = f"{clock} web-1 sshd[{1000 + number % 500}]: Accepted publickey for {user} {who} ssh2: ED25519 SHA256:x\n"
             lines.setdefault(number % len(handles), []).append(text.encode())
         for index, texts in lines.items():
             handles[index].write(b"".join(texts))
