@@ -63,7 +63,7 @@ def import_history(
     data_dir: DataDir = None,
     log_level: LogLevel = None,
 ) -> None:
-    """Load files or folders into the store: plain, gz, bz2, xz and zst.
+    """Load files or folders into the store: plain, gz, bz2, xz, zst, and EVTX with the extra `evtx`.
 
     Resumable and exact: what is stored already is recognised by its content, so importing twice, or
     watching the same path afterwards, stores nothing twice.

@@ -59,7 +59,8 @@ def scan(
 ) -> None:
     """Parse and judge files, folders or standard input (-), and store nothing.
 
-    Reads plain, gz, bz2, xz and zst, with the formats of the data folder beside those that ship.
+    Reads plain, gz, bz2, xz, zst, and EVTX with the extra `evtx`, with the formats of the data folder beside
+    those that ship.
     Exit status: 0 clean, 1 when a finding has severity 7 or more,
     2 on a usage error.
 

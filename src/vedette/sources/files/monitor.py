@@ -25,7 +25,7 @@ from vedette.sources.files.watching import FolderWatcher, WatchRefused, tells_of
 
 log = structlog.get_logger(__name__)
 
-_BREATH: Final = timedelta(milliseconds=20)
+_BREATH: Final = timedelta(milliseconds=40)
 """Between two looks in a burst: the first change is read at once, the next ones together."""
 
 _Result = TypeVar("_Result")
