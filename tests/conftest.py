@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 
@@ -21,3 +22,7 @@ def shared_data(repo_root: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"reference data is not at {folder}; set VEDETTE_SHARED_DATA to its folder")
     return folder
+
+
+hypothesis.settings.register_profile("vedette", deadline=None)  # a slow machine fails no test
+hypothesis.settings.load_profile("vedette")
