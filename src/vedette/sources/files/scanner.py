@@ -370,14 +370,16 @@ class FileScanner:
             self._give_up(lineage, lost, candidates)
         ordered = [reader for reader in lineage.readers if reader not in result.open_readers.values()]
         awaited = {candidates[index].facts.place for index in result.empty}
+        has_moved = False
         for index, candidate in enumerate(candidates):
             is_newer = index > newest if newest >= 0 else candidate.facts.modified > since - _STAMP_SLACK
             is_newer |= candidate.facts.place in lineage.awaited
             reader = result.open_readers.get(index)
             if reader is None and index not in result.done and index not in result.twins:
                 position = result.resumed.get(index)
-                if position or candidate.is_wanted or (has_history and is_newer):
+                if not has_moved and (position or candidate.is_wanted or (has_history and is_newer)):
                     reader = self._open(lineage, recogniser, index, position)
+                    has_moved = reader is None and lineage.retry_at == 0.0  # newer ones wait for the next look
             if reader is not None and not any(reader in each.readers for each in self._others(lineage)):
                 ordered.append(reader)
             elif candidate.facts.place in lineage.awaited and index not in result.done | result.twins:
