@@ -94,13 +94,13 @@ def test_an_import_killed_at_any_moment_goes_on_exactly(tmp_path: Path) -> None:
             fork = zygote.start(*command, stopped=True)
             number = chance.randint(1, 30)
             with injected(fork, DURABILITY_CALLS, f"signal=KILL:when={number}"):
-                fork.wait(chance.uniform(1.5, 4))
+                fork.wait(chance.uniform(0.3, 2))
                 fork.signal(signal.SIGKILL)
                 killed += fork.wait(SECONDS) == -signal.SIGKILL
         fork = zygote.start(*command)
         assert fork.wait(SECONDS) == 0, fork.output.read_text()[-3000:]
         world.assert_exact(writer)
-    assert killed >= 3  # the last ones may find everything stored
+    assert killed >= IMPORT_KILLS // 2
 
 
 def torment(folder: Path, kills: int, seed: int) -> int:
