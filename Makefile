@@ -19,8 +19,7 @@ run: .venv/runtime.stamp console
 	@exec $(BIN)/vedette serve --demo --data-dir $(DATA_DIR) --port $(PORT)
 
 test: .venv/dev.stamp console console-tools test-tools
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not alone" $(PYTEST)
-	$(BIN)/python -m pytest -m alone $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
 	@if [ -n "$(NPM)" ]; then cd ui && npm test; else echo "npm is not installed: the console's unit tests were left out"; fi
 
 check: .venv/dev.stamp console-tools
