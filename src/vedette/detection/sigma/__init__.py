@@ -1,0 +1,1 @@
+"""Sigma rules: read, compiled, and matched against events in columns."""
