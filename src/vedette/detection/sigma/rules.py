@@ -89,6 +89,25 @@ class LogSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnKeys:
+    """A rule's own key `vedette`: what Sigma has no word for. Everything in it may be left out."""
+
+    attempt: tuple[str, ...] = ()
+    """Fields that the lines of one attempt share, `[process.pid, host.name]`. Lines with the same values and different
+    `event.action` are one attempt, the same action again is the next one. Lines without the first field stand alone."""
+    weight: str = ""
+    """Field that says for how many a line stands: `fields.repeated` of "message repeated 3 times"."""
+    silent: bool = False
+    """It makes no findings of its own, even where the correlation that refers to it generates those."""
+    title: str = ""
+    """Title of its findings; words in braces are filled in: a column, `{count}`, `{span}`, `{hosts}`, `{users}`."""
+    summary: str = ""
+    """Summary of its findings, likewise."""
+    severity: tuple[tuple[str, int], ...] = ()
+    """Reasons and amounts that are added to the level: `{success after failures: 2}`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleHead:
     """What all rules say of themselves. `id` is unique in a rule set; `path` and `line` say where the rule stands."""
 
@@ -111,6 +130,7 @@ class RuleHead:
     line: int = 0
     source_text: str = field(default="", repr=False)
     """The YAML document as written."""
+    own: OwnKeys = OwnKeys()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +154,37 @@ class CorrelationType(StrEnum):
     VALUE_MEDIAN = "value_median"
 
 
+@dataclass(frozen=True, slots=True)
+class Occurs:
+    """Holds for a window in which the rule with this id has matched."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllOccur:
+    """Holds where every member holds; for `temporal_ordered` in this order."""
+
+    members: tuple[Occurrence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOccurs:
+    """Holds where a member holds."""
+
+    members: tuple[Occurrence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OccursNot:
+    """Holds where its member does not; known only when the window is over."""
+
+    member: Occurrence
+
+
+Occurrence: TypeAlias = AllOccur | AnyOccurs | OccursNot | Occurs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationRule(RuleHead):
     """A rule about several events. `rules` are ids, of detection or other correlation rules.
@@ -146,6 +197,8 @@ class CorrelationRule(RuleHead):
     group_by: tuple[str, ...]
     timespan: timedelta
     conditions: tuple[tuple[str, float], ...] = ()
+    occurrence: Occurrence | None = None
+    """Sigma's extended condition over rules, of the temporal types; instead of `conditions`."""
     value_field: str | None = None
     """Whose values count, for the types that count values."""
     percentile: float = 50.0
