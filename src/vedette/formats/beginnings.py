@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 OTHER: Final = "\x80"
 """Stands for every character beyond ASCII."""
 
-DEPTH: Final = 12
-"""So many characters are looked at."""
+DEPTH: Final = 28
+"""So many characters are looked at: a stamp, and what is behind it."""
 
 ANY: Final = frozenset(map(chr, range(128))) | {OTHER}
 

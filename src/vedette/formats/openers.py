@@ -11,15 +11,20 @@ import polars as pl
 from vedette.formats.beginnings import DEPTH, OTHER, Opening
 from vedette.formats.codecs.line import LineFormat
 
+_SHORT: Final = 12
+_FEW_FORMATS: Final = 2
 _MANY_HEADS: Final = 256
 _MOST_REMEMBERED: Final = 16_384
 _MASKS: Final = (("0", string.digits), ("a", string.ascii_lowercase), ("A", string.ascii_uppercase))
 
 
 def masked_heads(lines: pl.Series) -> tuple[pl.Series, bool]:
-    """The first characters of lines, every digit as 0; where lines begin in many ways every letter, too, as a or A. The
-    second value says which."""
+    """The first characters of lines, every digit as 0; where lines begin in many ways fewer of them, and where that does
+    not suffice every letter as a or A. The second value says whether letters are masked."""
     heads = lines.str.head(DEPTH).str.replace_all("[0-9]", "0")
+    if heads.n_unique() <= _MANY_HEADS:
+        return heads, False
+    heads = heads.str.head(_SHORT)
     if heads.n_unique() <= _MANY_HEADS:
         return heads, False
     return heads.str.replace_all("[a-z]", "a").str.replace_all("[A-Z]", "A"), True
@@ -29,9 +34,9 @@ class Openers:
     """The formats by what their lines begin with. Bounded; safe to use from several threads."""
 
     def __init__(self, formats: Sequence[LineFormat]) -> None:
-        self._formats = formats
+        self._formats = tuple(formats)
         self._openings = {
-            are_masked: [_masked(one.opens, len(_MASKS) if are_masked else 1) for one in formats]
+            are_masked: {one.name: _masked(one.opens, len(_MASKS) if are_masked else 1) for one in formats}
             for are_masked in (False, True)
         }
         self._known: dict[tuple[str, bool], tuple[LineFormat, ...]] = {}
@@ -41,11 +46,17 @@ class Openers:
         key = head, are_masked
         known = self._known.get(key)
         if known is None:
-            letters = [letter if letter < OTHER else OTHER for letter in head]
+            if len(head) > _SHORT:
+                among = self.formats_of(head[:_SHORT], are_masked=are_masked)
+                start = _SHORT if len(among) > _FEW_FORMATS else len(head)
+            else:
+                among, start = self._formats if head else (), 0
+            letters = [letter if letter < OTHER else OTHER for letter in head[start:]]
+            openings = self._openings[are_masked]
             known = tuple(
                 one
-                for one, opening in zip(self._formats, self._openings[are_masked], strict=True)
-                if letters and all(letter in at for letter, at in zip(letters, opening, strict=False))
+                for one in among
+                if all(letter in at for letter, at in zip(letters, openings[one.name][start:], strict=False))
             )
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -86,9 +86,11 @@ class LineReader:
         if chosen is not self._library.plain:
             if headers is not None:
                 left = self._take_headed(left, context, headers, parts)
+            groups = self._by_beginnings(left)
+            possible = {one.name for formats, _ in groups for one in formats}
             tried: Sequence[LineFormat] = () if chosen is None else (*self.rivals(chosen), chosen)
-            left = _take(tried, left, context, headers, parts)
-            for formats, some in self._by_beginnings(left):
+            left = _take([one for one in tried if one.name in possible], left, context, headers, parts)
+            for formats, some in groups if not parts else self._by_beginnings(left):
                 likely = [one for one in recent if one in formats and one not in tried]
                 unread = _take(likely, some, context, headers, parts)
                 others = [one for one in formats if one not in tried and one not in likely]
@@ -125,19 +127,17 @@ class LineReader:
             self._rivals[chosen.name] = known
         return known
 
-    def _by_beginnings(self, left: pl.DataFrame) -> Iterator[tuple[tuple[LineFormat, ...], pl.DataFrame]]:
+    def _by_beginnings(self, left: pl.DataFrame) -> list[tuple[tuple[LineFormat, ...], pl.DataFrame]]:
         """Lines with the formats that their first characters allow."""
         if left.is_empty():
-            return
+            return []
         heads, are_masked = masked_heads(left[_LINE])
         groups: dict[tuple[LineFormat, ...], list[str]] = {}
         for head in heads.unique():
             groups.setdefault(self._openers.formats_of(head or "", are_masked=are_masked), []).append(head)
         if len(groups) == 1:
-            yield next(iter(groups)), left
-            return
-        for formats, some in groups.items():
-            yield formats, left.filter(heads.is_in(some))
+            return [(next(iter(groups)), left)]
+        return [(formats, left.filter(heads.is_in(some))) for formats, some in groups.items()]
 
     def _with_inner(
         self, parsed: pl.DataFrame, where: pl.Series, context: ParseContext, without: Sequence[str]

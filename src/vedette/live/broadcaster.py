@@ -20,6 +20,7 @@ from vedette.model.clock import Clock
 from vedette.model.errors import QueryError
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Finding
+from vedette.model.inline import inline
 from vedette.model.query import mask, parse_query
 from vedette.model.rows import SEQUENCE, finding_row
 
@@ -91,6 +92,7 @@ class EventBroadcaster:
         for stream in (Stream.EVENTS, Stream.FINDINGS):
             self._channels[stream].seed(_SEEDED_ROWS)
 
+    @inline
     def publish(self, committed: Committed) -> None:
         """Tell a commit. Commits come in the order of their numbers."""
         if committed.events.height:

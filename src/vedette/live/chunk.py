@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from vedette.model.inline import inline
 from vedette.model.rows import SEQUENCE, ndjson_rows
 
 ENCODED = "json"
@@ -62,6 +63,7 @@ class View:
 EMPTY_VIEW = View((), (), "")
 
 
+@inline
 def view(frame: pl.DataFrame, mask: pl.Expr | None) -> View:
     """Filter and encode; blocks for milliseconds, so it runs in a thread."""
     matching = frame if mask is None else frame.filter(mask)

@@ -20,6 +20,7 @@ from vedette.model.entries import EntryBatch, LedgerNote
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Finding
 from vedette.model.health import HealthState
+from vedette.model.inline import inline
 from vedette.model.positions import Position
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Judge:
         """Decode, detect, analyse, and account for the batches. Blocks."""
         return self.conclude(self.decode(batches))
 
+    @inline
     def decode(self, batches: Sequence[EntryBatch]) -> Decoded:
         """The events of the batches. Blocks."""
         with self._timed("decode"):
@@ -137,6 +139,7 @@ class Judge:
                 first_read=min(batch.read_at for batch in batches),
             )
 
+    @inline
     def conclude(self, decoded: Decoded) -> CommitBatch:
         """Detect and analyse; everything that becomes true together. Blocks."""
         events = decoded.events

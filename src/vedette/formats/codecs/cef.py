@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.beginnings import Opening, all_of, opening
+from vedette.formats.captures import captures
 from vedette.formats.codecs.keyed import Captures, KeyedFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FIELD_PREFIX
@@ -36,7 +37,7 @@ class CefFormat(KeyedFormat):
         return _is_shaped(lines, "CEF:", _CEF) & super().matches(lines)
 
     def read_pairs(self, lines: pl.Series, context: ParseContext) -> tuple[pl.DataFrame, Captures]:
-        parts = lines.str.extract_groups(_CEF).struct.unnest()
+        parts = captures(lines, _CEF)
         texts = parts["pairs"].str.replace_all(_RECORD, " ", literal=True).str.replace_all(_CEF_KEY, f"{_RECORD}$1=")
         pairs = _split_pairs(texts, _RECORD)
         text = pl.col("text").str.strip_chars_end()
@@ -59,7 +60,7 @@ class LeefFormat(KeyedFormat):
         return _is_shaped(lines, "LEEF:", _LEEF) & super().matches(lines)
 
     def read_pairs(self, lines: pl.Series, context: ParseContext) -> tuple[pl.DataFrame, Captures]:
-        parts = lines.str.extract_groups(_LEEF).struct.unnest()
+        parts = captures(lines, _LEEF)
         has_delimiter = pl.col("version").str.starts_with("2") & pl.col("pairs").str.contains(_DELIMITER)
         bodies = parts.select(
             delimiter=pl.when(has_delimiter).then(pl.col("pairs").str.extract(_DELIMITER, 1)).fill_null("\\t"),

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from vedette.formats.captures import captures
 from vedette.formats.codecs import pairs as keyed
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
@@ -33,13 +34,13 @@ class KeyedFormat(LineFormat):
         """The pairs of all lines (columns `row`, `key`, `text`), and texts by capture, one a line."""
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
-        pairs, captures = self.read_pairs(lines, context)
-        fields = {name.removeprefix(FIELD_PREFIX): texts for name, texts in captures.items() if _is_field(name)}
+        pairs, captured = self.read_pairs(lines, context)
+        fields = {name.removeprefix(FIELD_PREFIX): texts for name, texts in captured.items() if _is_field(name)}
         if fields:
             pairs = pl.concat([keyed.pairs_of_columns(fields), pairs]).sort("row", maintain_order=True)
         pairs = keyed.distinct(pairs)
         parts = lines.to_frame(_LINE).with_columns(
-            texts.alias(name) for name, texts in captures.items() if not _is_field(name)
+            texts.alias(name) for name, texts in captured.items() if not _is_field(name)
         )
         present = pairs.filter(~pl.col("text").is_in(self.definition.absent))
         chosen = keyed.columns_of(present, self.definition.keys, lines.len())
@@ -56,7 +57,7 @@ class KeyedFormat(LineFormat):
 
     def captures_of(self, lines: pl.Series) -> dict[str, pl.Series]:
         """What `patterns` capture, of each line by the first that fits."""
-        parts = [lines.str.extract_groups(pattern).struct.unnest() for pattern in self.definition.patterns]
+        parts = [captures(lines, pattern) for pattern in self.definition.patterns]
         names = dict.fromkeys(name for part in parts for name in part.columns)
         return {
             name: pl.DataFrame(

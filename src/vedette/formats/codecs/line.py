@@ -91,10 +91,10 @@ class LineFormat(ABC):
 
     def parse(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         fit = self.matches(lines)
-        if fit.all():
-            return self.parse_matching(lines, context)
         if not fit.any():
             return _unparsed(lines)
+        if fit.all():
+            return self.parse_matching(lines, context)
         rows = pl.DataFrame({"line": lines, "row": pl.int_range(lines.len(), dtype=pl.UInt32, eager=True)})
         parsed = self.parse_matching(lines.filter(fit), context).with_columns(rows.filter(fit)["row"])
         others = rows.filter(~fit)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from vedette.formats.beginnings import Opening, all_of, any_of, opening
+from vedette.formats.captures import captures
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FormatFile
@@ -39,10 +40,10 @@ class PatternFormat(LineFormat):
         return _mask(lines, matching)
 
     def take(self, lines: pl.Series, context: ParseContext) -> tuple[pl.Series, pl.DataFrame]:
-        rows, captures = self._captured(self._candidates(lines))
+        rows, parts = self._captured(self._candidates(lines))
         fits = _mask(lines, [rows])
         taken = lines if fits.all() else lines.filter(fits)
-        return fits, self.columns_of(taken, captures, context) if taken.len() else taken.to_frame("message")
+        return fits, self.columns_of(taken, parts, context) if taken.len() else taken.to_frame("message")
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
         return self._captured(_numbered(lines))[1]
@@ -60,16 +61,16 @@ class PatternFormat(LineFormat):
         for pattern in self._patterns:
             if left.is_empty():
                 break
-            captures = left["line"].str.extract_groups(pattern).struct.unnest()
-            misfits = captures[_FITS].null_count()
-            if misfits == captures.height:
+            captured = captures(left["line"], pattern)
+            misfits = captured[_FITS].null_count()
+            if misfits == captured.height:
                 continue
-            captures = captures.with_columns(left["row"])
+            captured = captured.with_columns(left["row"])
             if not misfits:
-                parts.append(captures)
+                parts.append(captured)
                 break
-            fits = captures[_FITS].is_not_null()
-            parts.append(captures.filter(fits))
+            fits = captured[_FITS].is_not_null()
+            parts.append(captured.filter(fits))
             left = left.filter(~fits)
         if not parts:
             return pl.Series(dtype=pl.UInt32), pl.DataFrame()

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.beginnings import Opening, all_of, opening
+from vedette.formats.captures import captures
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.columns import SYSLOG_LEVELS, merged_objects
 from vedette.formats.contract import ParseContext
@@ -112,7 +113,7 @@ def _stamped(lines: pl.Series) -> pl.DataFrame:
     )
     if others.is_empty():
         return both
-    captured = others.str.extract_groups(_ANY_LINE).struct.unnest()
+    captured = captures(others, _ANY_LINE)
     return _scattered(both, captured, ~(is_bsd | is_iso))
 
 
@@ -148,7 +149,7 @@ def _slow_rest(rests: pl.Series) -> pl.DataFrame:
     for pattern in _SLOW_RESTS:
         if left.is_empty():
             break
-        captured = left["rest"].str.extract_groups(f"(?s){pattern}(?P<fits>)").struct.unnest()
+        captured = captures(left["rest"], f"(?s){pattern}(?P<fits>)")
         fits = captured["fits"].is_not_null()
         if fits.any():
             parts.append(captured.drop("fits").with_columns(left["row"]).filter(fits))
@@ -197,13 +198,13 @@ class Rfc5424Format(LineFormat):
         return (begins & lines.str.contains(_RFC5424)).fill_null(value=False)
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
-        captures = lines.str.extract_groups(_RFC5424).struct.unnest()
-        level = level_of_priority(captures["pri"])
-        data = captures["sd"]
+        parts = captures(lines, _RFC5424)
+        level = level_of_priority(parts["pri"])
+        data = parts["sd"]
         # Value by value, but only distinct ones: a sender writes the same elements again and again.
         known = {text: _structured_data(text) for text in data.unique().drop_nulls()}
         fields = data.replace_strict(known, default=None, return_dtype=pl.String) if known else data
-        return captures.drop("pri", "sd").with_columns(
+        return parts.drop("pri", "sd").with_columns(
             level,
             fields.alias("__structured"),
             pl.when(pl.col("time") != "-").then("time").alias("time"),

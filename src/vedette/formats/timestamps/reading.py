@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from vedette.formats.captures import captures
 from vedette.formats.timestamps.instants import instants, micros
 from vedette.formats.timestamps.layouts import LAYOUTS, ONLY_BY_NAME
 from vedette.formats.timestamps.orders import are_rivals, likely_order, rivals_among, usual_order
@@ -135,14 +136,14 @@ def _times_as(name: str, stamps: pl.Series, zone: str | None, reference: datetim
     cuts = cut(name, stamps)
     if cuts is not None:
         return instants(cuts, zone, reference)
-    captures = stamps.str.extract_groups(_whole(name)).struct.unnest()
-    fits = captures["whole"].is_not_null()
+    parts = captures(stamps, _whole(name))
+    fits = parts["whole"].is_not_null()
     if fits.all():
-        return instants(captures, zone, reference)
+        return instants(parts, zone, reference)
     if not fits.any():
         return pl.Series("time", [None], dtype=TIME).new_from_index(0, stamps.len())
     rows = pl.int_range(stamps.len(), dtype=pl.UInt32, eager=True).alias("row")
-    read = pl.DataFrame([rows.filter(fits), instants(captures.filter(fits), zone, reference)])
+    read = pl.DataFrame([rows.filter(fits), instants(parts.filter(fits), zone, reference)])
     return rows.to_frame().join(read, on="row", how="left", maintain_order="left")["time"]
 
 

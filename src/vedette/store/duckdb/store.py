@@ -20,6 +20,7 @@ from vedette.model.entries import LedgerNote
 from vedette.model.errors import StoreBroken, StoreError, StoreFull
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Finding
+from vedette.model.inline import inline
 from vedette.model.health import PartHealth
 from vedette.model.positions import Position
 from vedette.model.query import Query
@@ -89,6 +90,7 @@ class DuckDbStore:
     def epoch(self) -> str:
         return self._meta.epoch
 
+    @inline
     def commit(self, batch: CommitBatch) -> Committed:
         if batch.events.schema != EVENT_SCHEMA:
             raise ValueError(f"events must have EVENT_SCHEMA, these have {batch.events.schema}")
