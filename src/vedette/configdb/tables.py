@@ -64,3 +64,75 @@ class ProposalRow(Table):
     updated_at: Mapped[datetime] = mapped_column(UtcTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
     decided_by: Mapped[str | None] = mapped_column(String(128))
+
+
+class ExceptionRow(Table):
+    """Events that a rule (or any, where it is None) must not speak of. `condition` is a query."""
+
+    __tablename__ = "rule_exceptions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    rule_id: Mapped[str | None] = mapped_column(String(200))
+    condition: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    finding_id: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    created_by: Mapped[str] = mapped_column(String(128))
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    ended_by: Mapped[str | None] = mapped_column(String(128))
+
+
+class MuteRow(Table):
+    """Findings of a rule, of one entity or of all, that nobody wants to hear of for a while."""
+
+    __tablename__ = "mutes"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    rule_id: Mapped[str] = mapped_column(String(200))
+    entity_column: Mapped[str | None] = mapped_column(String(128))
+    entity_value: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    created_by: Mapped[str] = mapped_column(String(128))
+    until: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    ended_by: Mapped[str | None] = mapped_column(String(128))
+
+
+class RuleStateRow(Table):
+    """Whether a rule is used, where somebody decided that."""
+
+    __tablename__ = "rule_states"
+
+    rule_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    enabled: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    changed_by: Mapped[str] = mapped_column(String(128))
+
+
+class TriageRow(Table):
+    """What became of a finding or an incident."""
+
+    __tablename__ = "triage"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    status: Mapped[str] = mapped_column(String(32))
+    note: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    changed_by: Mapped[str] = mapped_column(String(128))
+
+
+class AuditRow(Table):
+    """Who decided what, and when. Rows are only added, and the oldest forgotten."""
+
+    __tablename__ = "audit_trail"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    who: Mapped[str] = mapped_column(String(128))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
