@@ -32,7 +32,9 @@ class Operator(StrEnum):
     EXISTS = "exists"
     """`value` is "true" or "false"."""
     SAME_AS = "fieldref"
-    """`value` is the name of another field."""
+    """`value` is the name of another field, with `*` before or behind it where more may stand."""
+    TIME_PART = "timepart"
+    """`value` is a part of the point in time and its number: `hour=3`, of minute, hour, day, week, month, year."""
     NEVER = "never"
     """A clause that is understood and can hold for no event."""
 
@@ -96,7 +98,7 @@ class OwnKeys:
     """Fields that the lines of one attempt share, `[process.pid, host.name]`. Lines with the same values and different
     `event.action` are one attempt, the same action again is the next one. Lines without the first field stand alone."""
     weight: str = ""
-    """Field that says for how many a line stands: `fields.repeated` of "message repeated 3 times"."""
+    """Field that says for how many a line stands: `repeated` of "message repeated 3 times"."""
     silent: bool = False
     """It makes no findings of its own, even where the correlation that refers to it generates those."""
     title: str = ""
