@@ -1,0 +1,1 @@
+"""Turns what rules match into windows: counted, bounded, and the same however the stream is cut."""

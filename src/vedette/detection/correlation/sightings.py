@@ -1,0 +1,232 @@
+"""What rules matched in a batch, in columns: the facts of the rows, the keys they are grouped by, the values they count.
+
+A *sighting* is a row that a rule matched, or a moment at which a correlation that is referred to held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
+
+import polars as pl
+
+from vedette.detection.correlation.tally import Summary
+from vedette.detection.sigma.rules import DetectionRule, LogSource
+from vedette.model.events import event_id
+
+KEY_SEPARATOR: Final = "\x1f"
+_SMALL: Final = 4_096
+_FEW: Final = 48
+_FIRST_CHUNK: Final = 32
+
+
+class FieldValues(Protocol):
+    """The values of a field as a rule names it, one String a row."""
+
+    def __call__(self, events: pl.DataFrame, field: str, *, logsource: LogSource | None = None) -> pl.Series: ...
+
+
+class Sighting(NamedTuple):
+    """A row of a batch as a rule matched it. `part` is the place of the rule among those of the correlation."""
+
+    row: int
+    part: int
+    time: int
+    generation: int
+    offset: int
+    weight: int
+    key: str
+    value: str | float | None
+    user: str | None
+    host: str | None
+    source: str | None
+    address: str | None
+
+    @property
+    def event_id(self) -> str:
+        return event_id(self.generation, self.offset)
+
+
+_FACTS: Final = (
+    pl.coalesce("@timestamp", "event.ingested").cast(pl.Int64).alias("time"),
+    pl.col("vedette.generation").fill_null(0).alias("generation"),
+    pl.col("log.offset").fill_null(0).alias("offset"),
+    pl.col("user.name").alias("user"),
+    pl.col("host.name").alias("host"),
+    pl.col("vedette.source").alias("source"),
+    pl.coalesce("source.ip", "source.address").alias("address"),
+)
+
+
+class Batch:
+    """The events of a batch by the rule that matched them. What is looked up once is kept until the batch is done."""
+
+    def __init__(
+        self, events: pl.DataFrame, matches: pl.DataFrame, rules: Sequence[DetectionRule], field_values: FieldValues
+    ) -> None:
+        self.events = events
+        self._rules = rules
+        self._field_values = field_values
+        grouped = matches.group_by("rule", maintain_order=True).agg("row")
+        self._rows: dict[int, pl.Series] = dict(zip(grouped["rule"].to_list(), grouped["row"], strict=True))
+        self._all_facts: pl.DataFrame | None = None
+        self._facts: dict[int, pl.DataFrame] = {}
+        self._events_of: dict[int, pl.DataFrame] = {}
+        self._fields: dict[tuple[int, str], pl.Series] = {}
+
+    @property
+    def places(self) -> Iterator[int]:
+        """Places of the rules that matched something."""
+        return iter(self._rows)
+
+    def has(self, place: int) -> bool:
+        return place in self._rows
+
+    @property
+    def all_facts(self) -> pl.DataFrame:
+        """Time, place and names of every event of the batch, in its order."""
+        if self._all_facts is None:
+            self._all_facts = self.events.select(_FACTS).with_row_index("row")
+        return self._all_facts
+
+    def facts(self, place: int) -> pl.DataFrame:
+        """The same of the rows that a rule matched."""
+        if place not in self._facts:
+            self._facts[place] = self.all_facts[self._rows[place]]
+        return self._facts[place]
+
+    def events_of(self, place: int) -> pl.DataFrame:
+        """The events that a rule matched."""
+        if place not in self._events_of:
+            rows = self._rows[place]
+            self._events_of[place] = self.events if rows.len() == self.events.height else self.events[rows]
+        return self._events_of[place]
+
+    def field(self, place: int, name: str) -> pl.Series:
+        """Values of a field on the rows that a rule matched."""
+        wanted = place, name
+        if wanted not in self._fields:
+            logsource = self._rules[place].logsource
+            self._fields[wanted] = self._field_values(self.events_of(place), name, logsource=logsource)
+        return self._fields[wanted]
+
+    def field_of_row(self, row: int, name: str) -> str | None:
+        """The value of a field on one event, whichever rule matched it."""
+        value = self._field_values(self.events[row], name)[0]
+        return None if value is None else str(value)
+
+    def text(self, row: int) -> str:
+        """The record of an event."""
+        return str(self.events.get_column("event.original")[row] or "")
+
+
+class Table:
+    """Sightings of one correlation by number. Fetched by stretches from a large table, of which few are asked for
+    singly; all at once from a small one, where that is cheaper than asking."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self._columns = frame.select(Sighting._fields)
+        self._all = [Sighting(*row) for row in self._columns.iter_rows()] if frame.height <= _SMALL else None
+
+    def rows(self, numbers: Sequence[int]) -> Iterator[Sighting]:
+        """The sightings with these numbers, in this order, fetched as they are asked for."""
+        if self._all is not None:
+            for number in numbers:
+                yield self._all[number]
+            return
+        begin, length = 0, _FIRST_CHUNK
+        while begin < len(numbers):
+            chunk = self._columns[list(numbers[begin : begin + length])]
+            for row in chunk.iter_rows():
+                yield Sighting(*row)
+            begin, length = begin + length, length * 4
+
+    def times(self, numbers: Sequence[int]) -> list[int]:
+        if self._all is not None:
+            return [self._all[number].time for number in numbers]
+        times: list[int] = self._columns.get_column("time").gather(list(numbers)).to_list()
+        return times
+
+    def parts(self, numbers: Sequence[int]) -> list[int]:
+        if self._all is not None:
+            return [self._all[number].part for number in numbers]
+        parts: list[int] = self._columns.get_column("part").gather(list(numbers)).to_list()
+        return parts
+
+    def summary(self, numbers: Sequence[int]) -> Summary:
+        """These sightings, summed up; times are those of the ones that count."""
+        if len(numbers) <= _FEW:
+            return summed(list(self.rows(numbers)))
+        rows = self._columns[list(numbers)]
+        counted = rows.filter(pl.col("weight") > 0)
+        times = counted.get_column("time")
+        names = (
+            rows.get_column(name).unique(maintain_order=True).to_list()
+            for name in ("user", "host", "source", "address", "value")
+        )
+        users, hosts, sources, addresses, values = names
+        return Summary(
+            int(counted.get_column("weight").sum()),
+            _int(times.min()),
+            _int(times.max()),
+            users,
+            hosts,
+            sources,
+            addresses,
+            _texts(values),
+        )
+
+
+def summed(rows: Sequence[Sighting]) -> Summary:
+    """A few sightings, summed up."""
+    times = [row.time for row in rows if row.weight > 0]
+    return Summary(
+        sum(row.weight for row in rows if row.weight > 0),
+        min(times, default=0),
+        max(times, default=0),
+        [row.user for row in rows],
+        [row.host for row in rows],
+        [row.source for row in rows],
+        [row.address for row in rows],
+        _texts(row.value for row in rows),
+    )
+
+
+class Run(NamedTuple):
+    """A stretch of sightings of one key of which each is near the one before it. `rows` are numbers of the table."""
+
+    key: str
+    rows: list[int]
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+def runs(frame: pl.DataFrame, is_near: int | None) -> Iterator[Run]:
+    """The sightings by key, those of one key in order; cut where a gap is longer than `is_near`."""
+    time = pl.col("time")
+    numbered = frame.select("key", "time").with_row_index("number")
+    by = ["key"]
+    if is_near is not None:
+        is_new = (time - time.shift(1).over("key")).abs() > is_near
+        numbered = numbered.with_columns(run=is_new.fill_null(value=False).cum_sum().over("key"))
+        by.append("run")
+    grouped = numbered.group_by(by, maintain_order=True).agg(
+        pl.col("number"),
+        time.first().alias("first"),
+        time.last().alias("last"),
+        time.min().alias("low"),
+        time.max().alias("high"),
+    )
+    for row in grouped.select("key", "number", "first", "last", "low", "high").iter_rows():
+        yield Run(*row)
+
+
+def _texts(values: Sequence[str | float | None] | Iterator[str | float | None]) -> list[str | None]:
+    return [value if isinstance(value, str) else None for value in values]
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
