@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.definition import FIELD_PREFIX, Case, Condition, column_of
+from vedette.formats.expressions import FEW, contains
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.severity import HIGHEST, LOWEST
 
@@ -45,11 +46,11 @@ SEVERITY_OF_LEVEL: Final = MappingProxyType(
 SYSLOG_LEVELS: Final = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 """By the severity number of RFC 5424, 0 to 7."""
 
-_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _FEW_ROWS: Final = 2_000
 _IPV4: Final = rf"^(?:{_OCTET}\.){{3}}{_OCTET}$"
 _WITH_PORT: Final = (
-    rf"^(?:(?P<v4>(?:{_OCTET}\.){{3}}{_OCTET})|\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]):(?P<port>\d{{1,5}})$"
+    rf"^(?:(?P<v4>(?:{_OCTET}\.){{3}}{_OCTET})|\[(?P<v6>[0-9A-Fa-f:.]+(?:%[0-9A-Za-z_]+)?)\]):(?P<port>[0-9]{{1,5}})$"
 )
 
 
@@ -102,7 +103,7 @@ def _without_ports(captures: pl.DataFrame) -> pl.DataFrame:
     """Addresses that are written with their port (`192.0.2.1:4711`, `[2001:db8::1]:443`) as address and port."""
     for side in ("source", "destination"):
         address, port = f"{side}.address", f"{side}.port"
-        if address not in captures.columns or not captures[address].str.contains(_WITH_PORT).any():
+        if address not in captures.columns or not contains(captures[address], _WITH_PORT).any():
             continue
         parts = pl.col(address).str.extract_groups(_WITH_PORT).struct
         ports = parts.field("port")
@@ -125,7 +126,8 @@ def canonical_ip(addresses: pl.Series) -> pl.Expr:
     The expression reads the column of the same name.
     """
     text = pl.col(addresses.name)
-    v4 = pl.when(text.str.contains(_IPV4)).then(text)
+    is_v4 = text.str.contains(_IPV4) if addresses.len() > FEW else pl.lit(contains(addresses, _IPV4))
+    v4 = pl.when(is_v4).then(text)
     others = addresses.filter(addresses.str.contains(":", literal=True)).unique()
     # One by one, but only distinct IPv6 candidates.
     canonical = {written: ip for written in others if (ip := _canonical_ipv6(written)) is not None}
@@ -228,10 +230,20 @@ def _holds(condition: Condition, columns: pl.DataFrame) -> pl.Expr | None:
         return None
     column = pl.col(condition.column)
     if is_field:
-        key = escaped(json.dumps(condition.column.removeprefix(FIELD_PREFIX), ensure_ascii=False))
-        column = pl.col("fields").str.extract(rf'{key}:"((?:[^"\\]|\\.)*)"', 1)
+        column = _field(condition.column)
     if condition.values:
         return column.is_in(list(condition.values))
     if condition.between is not None:
         return column.is_between(*condition.between)
-    return column.is_not_null() if condition.matches is None else column.str.contains(condition.matches)
+    if condition.matches is None:
+        return column.is_not_null()
+    if columns.height > FEW or not columns.height:
+        return column.str.contains(condition.matches)
+    texts = columns.select(column).to_series()
+    return pl.lit(contains(texts, condition.matches))
+
+
+@functools.lru_cache(maxsize=1_024)
+def _field(name: str) -> pl.Expr:
+    key = escaped(json.dumps(name.removeprefix(FIELD_PREFIX), ensure_ascii=False))
+    return pl.col("fields").str.extract(rf'{key}:"((?:[^"\\]|\\.)*)"', 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections import Counter
@@ -57,13 +58,17 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """Batches that are parsed together."""
+class _Choice:
+    """How a batch is read."""
 
     format_name: str
     is_wished: bool
     timezone: str | None
     reference: datetime
+
+    @property
+    def context(self) -> ParseContext:
+        return ParseContext(self.reference, self.timezone)
 
 
 class FormatEngine:
@@ -100,14 +105,15 @@ class FormatEngine:
         """
         if self._library is not self._newest:
             self._change_library(self._newest)
-        groups: dict[_Group, list[int]] = {}
-        for index, batch in enumerate(batches):
-            if batch.frame.height:
-                groups.setdefault(self._group_of(batch), []).append(index)
-        if not groups:
+        choices = {index: self._choice_of(batch) for index, batch in enumerate(batches) if batch.frame.height}
+        if not choices:
             return pl.DataFrame(schema=EVENT_SCHEMA)
+        groups: dict[ParseContext, list[int]] = {}
+        for index in sorted(choices, key=lambda index: (choices[index].format_name, choices[index].is_wished)):
+            groups.setdefault(choices[index].context, []).append(index)
         decoded = [
-            self._decode_group(group, [batches[index] for index in members]) for group, members in groups.items()
+            self._decode_group(context, [(batches[index], choices[index]) for index in members])
+            for context, members in groups.items()
         ]
         return self.templates.assign(self._peers.fill(_in_order(decoded, list(groups.values()))))
 
@@ -177,14 +183,14 @@ class FormatEngine:
             self._recent.clear()
             self._changed = False
 
-    def _group_of(self, batch: EntryBatch) -> _Group:
+    def _choice_of(self, batch: EntryBatch) -> _Choice:
         choice = self._wished(batch) or self._choices.get(_file_of(batch))
         if choice is None:
             lines = batch.frame["text"].to_list() if batch.frame.height <= 200 else _spread(batch.frame["text"])
             choice = self._choose(batch, lines)
         minute = batch.reference_time.replace(second=0, microsecond=0)
         timezone = batch.timezone or self._zone_of(batch, choice)
-        return _Group(choice.format, batch.format_name == choice.format, timezone, minute)
+        return _Choice(choice.format, batch.format_name == choice.format, timezone, minute)
 
     def _zone_of(self, batch: EntryBatch, choice: FormatChoice) -> str | None:
         """The zone that was guessed for the file, perhaps just now."""
@@ -231,26 +237,49 @@ class FormatEngine:
         log.info("format_chosen", **choice.to_json())
         return choice
 
-    def _decode_group(self, group: _Group, batches: Sequence[EntryBatch]) -> tuple[pl.DataFrame, pl.Series]:
-        """Events of batches that share format, zone and reference time, in their order, and the batch each is of."""
+    def _decode_group(
+        self, context: ParseContext, group: Sequence[tuple[EntryBatch, _Choice]]
+    ) -> tuple[pl.DataFrame, pl.Series]:
+        """Events of batches that share zone and reference time, in their order, and the batch each is of. Batches of one
+        format stand together."""
+        batches = [batch for batch, _ in group]
         entries = _together(batches)
         files = list(dict.fromkeys(_life_of(batch) for batch in batches))
         numbers = pl.Series([files.index(_life_of(batch)) for batch in batches], dtype=pl.Int64)[entries[_BATCH]]
-        context = ParseContext(group.reference, group.timezone)
-        chosen = self._library.line_format(group.format_name) or self._library.plain
-        first = chosen if group.is_wished or chosen is not self._library.plain else None
         headers = self._headers_of(entries["text"], numbers, files)
-        recent = [self._library.line_format(name) for file in files for name in self._used.get(file[:2], ())]
-        likely = [one for one in dict.fromkeys(recent) if one is not None and one is not self._library.plain]
-        parsed = self._reader.read(without_colours(entries["text"]), first, context, headers, likely)
+        parsed = self._split(without_colours(entries["text"]), group, context, headers)
+        parsed = self._reader.complete(parsed, context)
         heads = [self._memory.head_of(file) for file in files]
         records = join_continuations(entries, parsed, numbers, heads, self._library)
         records = read_whole_records(records, self._reader, self._library, context)
         for file, head, is_open in zip(files, records.heads, records.are_open, strict=True):
             self._memory.keep_head(file, head, is_open=is_open)
         self._hand_over(batches, records.entries, records.parsed)
-        self._watch(batches, records.entries[_BATCH], records.parsed[FORMAT], chosen)
+        self._watch(group, records.entries[_BATCH], records.parsed[FORMAT])
         return _events(records.entries, records.parsed, batches), records.entries[_BATCH]
+
+    def _split(
+        self,
+        lines: pl.Series,
+        group: Sequence[tuple[EntryBatch, _Choice]],
+        context: ParseContext,
+        headers: pl.Series | None,
+    ) -> pl.DataFrame:
+        """What the line formats tell, those that are read in the same way at once."""
+        parts: list[pl.DataFrame] = []
+        start = 0
+        for choice, members in itertools.groupby(group, key=lambda member: member[1]):
+            batches = [batch for batch, _ in members]
+            count = sum(batch.frame.height for batch in batches)
+            chosen = self._library.line_format(choice.format_name) or self._library.plain
+            first = chosen if choice.is_wished or chosen is not self._library.plain else None
+            files = dict.fromkeys(map(_file_of, batches))
+            recent = [self._library.line_format(name) for file in files for name in self._used.get(file, ())]
+            likely = [one for one in dict.fromkeys(recent) if one is not None and one is not self._library.plain]
+            some = None if headers is None else headers.slice(start, count)
+            parts.append(self._reader.split(lines.slice(start, count), first, context, some, likely))
+            start += count
+        return parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal")
 
     def _headers_of(self, lines: pl.Series, numbers: pl.Series, files: Sequence[Life]) -> pl.Series | None:
         """The line that names the columns of each line; None where no file has one."""
@@ -295,26 +324,24 @@ class FormatEngine:
                     self._recent.pop(file, None)
                     self._changed = True
 
-    def _watch(self, batches: Sequence[EntryBatch], numbers: pl.Series, names: pl.Series, chosen: LineFormat) -> None:
+    def _watch(self, group: Sequence[tuple[EntryBatch, _Choice]], numbers: pl.Series, names: pl.Series) -> None:
         """Choose again for sources that are no longer written as they were."""
-        if names.n_unique() == 1 and names[0] == chosen.name:
-            for batch in batches:
-                self._recent.pop(_file_of(batch), None)
-                self._used.pop(_file_of(batch), None)
-            return
         counts: dict[int, Counter[str]] = {}
         read = pl.DataFrame({"number": numbers, "name": names}).group_by("number", "name").len().sort("number", "name")
         for number, name, count in read.iter_rows():
             counts.setdefault(number, Counter())[name] = count
-        for number, batch in enumerate(batches):
-            self._used[_file_of(batch)] = tuple(
-                name for name, _ in counts.get(number, Counter()).most_common(_MOST_USED)
-            )
-            if batch.format_name == chosen.name or number not in counts:
+        for number, (batch, choice) in enumerate(group):
+            used = counts.get(number, Counter())
+            if used.keys() == {choice.format_name}:
+                self._recent.pop(_file_of(batch), None)
+                self._used.pop(_file_of(batch), None)
+                continue
+            self._used[_file_of(batch)] = tuple(name for name, _ in used.most_common(_MOST_USED))
+            if batch.format_name == choice.format_name or not used:
                 continue
             recent = self._recent.setdefault(_file_of(batch), Counter())
-            recent.update(counts[number])
-            self._reconsider(batch, recent, chosen)
+            recent.update(used)
+            self._reconsider(batch, recent, self._library.line_format(choice.format_name) or self._library.plain)
 
     def _reconsider(self, batch: EntryBatch, recent: Counter[str], chosen: LineFormat) -> None:
         total = recent.total()
@@ -404,7 +431,7 @@ def _marks(flags: pl.Series) -> pl.Expr:
 
 def _in_order(decoded: Sequence[tuple[pl.DataFrame, pl.Series]], members: Sequence[Sequence[int]]) -> pl.DataFrame:
     """The events of all groups, back in the order of the batches; `members` are the batches of each group."""
-    if len(decoded) == 1:
+    if len(decoded) == 1 and list(members[0]) == sorted(members[0]):
         return decoded[0][0]
     parts = [
         events.with_columns(pl.Series(batches)[numbers].alias(_BATCH))

@@ -7,6 +7,7 @@ has. That is decided on distinct programs and distinct beginnings; a regular exp
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ import polars as pl
 
 from vedette.formats.columns import escaped, typed_columns
 from vedette.formats.definition import SETTABLE, FormatFile, MessagePattern
+from vedette.formats.expressions import FEW
 from vedette.model.events import EVENT_SCHEMA
 
 _REMEMBERED_PROGRAMS: Final = 4_096
@@ -127,6 +129,7 @@ class _ProgramPatterns:
     def __init__(self, patterns: Sequence[_Pattern]) -> None:
         starts = sorted({start for one in patterns for start in one.starts}, key=lambda text: (-len(text), text))
         self._beginning = f"^({'|'.join(map(escaped, starts))})" if starts else None
+        self._begin = re.compile("|".join(map(re.escape, starts)))
         self._candidates = {
             start: tuple(one for one in patterns if any(start.startswith(begin) for begin in one.starts))
             for start in starts
@@ -143,16 +146,24 @@ class _ProgramPatterns:
             left = _take(pattern, left, found)
         return found
 
+    def _beginnings(self, messages: pl.Series) -> pl.Series:
+        """The longest known beginning of each message, null where it has none."""
+        if messages.len() > FEW:
+            return messages.str.extract(self._beginning or "", 1).alias(_BEGINNING)
+        match = self._begin.match
+        found = [None if text is None or (one := match(text)) is None else one[0] for text in messages.to_list()]
+        return pl.Series(_BEGINNING, found, dtype=pl.String)
+
     def _match_starting(self, rows: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
         """Try the patterns of each row's longest known beginning; the rows that fit none."""
         if self._beginning is None:
             return rows
-        begins = rows["message"].str.contains(self._beginning).fill_null(value=False)
+        beginnings = self._beginnings(rows["message"])
+        begins = beginnings.is_not_null()
         if not begins.any():
             return rows
         left = [] if begins.all() else [rows.filter(~begins)]
-        rows = rows if begins.all() else rows.filter(begins)
-        known = rows.with_columns(pl.col("message").str.extract(self._beginning, 1).alias(_BEGINNING))
+        known = rows.with_columns(beginnings) if begins.all() else rows.with_columns(beginnings).filter(begins)
         parts = known.partition_by(_BEGINNING, include_key=False, as_dict=True)
         for (beginning,), begun in sorted(parts.items()):
             some = begun

@@ -14,6 +14,7 @@ from polars.exceptions import PolarsError
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.columns import merged_objects
 from vedette.formats.contract import ParseContext
+from vedette.formats.expressions import FEW, contains
 from vedette.formats.library import FormatLibrary
 from vedette.formats.openers import Openers, masked_heads
 
@@ -59,13 +60,27 @@ class LineReader:
         headers: pl.Series | None = None,
         recent: Sequence[LineFormat] = (),
     ) -> pl.DataFrame:
-        """Event columns, one row a line, same order, with FORMAT, INNER and `log.format`.
+        """Event columns, one row a line, same order, with FORMAT, INNER and `log.format`: `split` and `complete`."""
+        return self.complete(self.split(lines, chosen, context, headers, recent), context)
+
+    def split(
+        self,
+        lines: pl.Series,
+        chosen: LineFormat | None,
+        context: ParseContext,
+        headers: pl.Series | None = None,
+        recent: Sequence[LineFormat] = (),
+    ) -> pl.DataFrame:
+        """What the line formats tell, one row a line, same order, with FORMAT.
 
         `chosen` and then the `recent` ones read what they can before others do, but for more specific ones; with `plain`
         nothing else is tried. `headers` are the lines that named the columns of each line, null where none did.
         """
         likely = dict.fromkeys(one for each in recent for one in (*self.rivals(each), each))
-        parsed = self._read_lines(lines, chosen, context, headers, tuple(likely))
+        return self._read_lines(lines, chosen, context, headers, tuple(likely))
+
+    def complete(self, parsed: pl.DataFrame, context: ParseContext) -> pl.DataFrame:
+        """With what is told by the records in messages and by the programs' messages."""
         parsed = parsed.with_columns(pl.lit(None, dtype=pl.String).alias(INNER))
         if (wraps := parsed[FORMAT].is_in(self._wrapping)).any():
             program = pl.col("process.name") if "process.name" in parsed.columns else pl.lit(None, dtype=pl.String)
@@ -220,6 +235,11 @@ def _with_shapes(formats: Sequence[LineFormat], left: pl.DataFrame) -> tuple[Seq
     One expression asks for many shapes at once, which takes a fifth of the time; where it says yes, for fewer.
     """
     shapes = {one.name: one.definition.looks_like for one in formats if one.definition.looks_like is not None}
+    if left.height <= FEW:
+        asked_each = {name: contains(left[_LINE], shape).fill_null(value=False) for name, shape in shapes.items()}
+        columns = [looks.alias(f"{_SHAPE}{name}") for name, looks in asked_each.items() if looks.any()]
+        wanted = [one for one in formats if one.name not in shapes or asked_each[one.name].any()]
+        return wanted, left.with_columns(columns)
     asked = list(shapes)
     looks = pl.DataFrame()
     for size in _ASKED_AT_ONCE:
@@ -234,11 +254,9 @@ def _with_shapes(formats: Sequence[LineFormat], left: pl.DataFrame) -> tuple[Seq
             for name in group
         ]
     hits = [name for name in looks.columns if looks[name].any()]
-    columns = looks.select(
-        pl.col(name).alias(f"{_SHAPE}{format_name}") for name, format_name in zip(hits, asked, strict=True)
-    )
+    columns = [looks[name].alias(f"{_SHAPE}{format_name}") for name, format_name in zip(hits, asked, strict=True)]
     wanted = [one for one in formats if one.name not in shapes or one.name in asked]
-    return wanted, pl.concat([left, columns], how="horizontal")
+    return wanted, left.with_columns(columns)
 
 
 def _contains_any(left: pl.DataFrame, groups: Sequence[tuple[str, ...]]) -> pl.DataFrame:

@@ -7,10 +7,10 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.beginnings import Opening, all_of, opening
-from vedette.formats.captures import captures
 from vedette.formats.codecs.keyed import Captures, KeyedFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FIELD_PREFIX
+from vedette.formats.expressions import captures
 
 _PART: Final = r"(?:[^|\\]|\\.)*"
 _CEF: Final = (

@@ -8,11 +8,11 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.captures import captures
 from vedette.formats.codecs import pairs as keyed
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FIELD_PREFIX
+from vedette.formats.expressions import captures
 
 Captures = Mapping[str, pl.Series]
 

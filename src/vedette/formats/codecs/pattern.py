@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from vedette.formats.beginnings import Opening, all_of, any_of, opening
-from vedette.formats.captures import captures
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FormatFile
+from vedette.formats.expressions import captures, contains
 
 _FITS = "__fits"
 
@@ -33,7 +33,7 @@ class PatternFormat(LineFormat):
         for pattern in reversed(self._patterns):
             if left.is_empty():
                 break
-            fits = left["line"].str.contains(pattern)
+            fits = contains(left["line"], pattern)
             if fits.any():
                 matching.append(left["row"].filter(fits))
                 left = left.filter(~fits)
@@ -51,9 +51,8 @@ class PatternFormat(LineFormat):
     def _candidates(self, lines: pl.Series) -> pl.DataFrame:
         """The lines that look like the format's, with their rows."""
         rows = _numbered(lines)
-        return rows.filter(
-            pl.col("line").is_not_null() if self._shape is None else pl.col("line").str.contains(self._shape)
-        )
+        looks = lines.is_not_null() if self._shape is None else contains(lines, self._shape)
+        return rows if looks.all(ignore_nulls=False) else rows.filter(looks)
 
     def _captured(self, left: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
         """Which rows fit, and what the first pattern that fits captures of each, in their order."""

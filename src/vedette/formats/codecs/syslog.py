@@ -13,11 +13,11 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.beginnings import Opening, all_of, opening
-from vedette.formats.captures import captures
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.columns import SYSLOG_LEVELS, merged_objects
 from vedette.formats.contract import ParseContext
 from vedette.formats.definition import FRAGMENTS
+from vedette.formats.expressions import captures
 
 _BSD: Final = r"^[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} "
 _PRI: Final = r"^<\d{1,3}>"

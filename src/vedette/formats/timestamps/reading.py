@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.captures import captures
+from vedette.formats.expressions import captures
 from vedette.formats.timestamps.instants import instants, micros
 from vedette.formats.timestamps.layouts import LAYOUTS, ONLY_BY_NAME
 from vedette.formats.timestamps.orders import are_rivals, likely_order, rivals_among, usual_order

@@ -20,12 +20,12 @@ from vedette.model.entries import LedgerNote
 from vedette.model.errors import StoreBroken, StoreError, StoreFull
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Finding
-from vedette.model.inline import inline
 from vedette.model.health import PartHealth
+from vedette.model.inline import inline
 from vedette.model.positions import Position
 from vedette.model.query import Query
-from vedette.store.contract import Page, Row, StoreStats
-from vedette.store.cursors import from_cursor, to_cursor
+from vedette.store.contract import FINDINGS_LOOKED_AT, Page, Row, StoreStats
+from vedette.store.cursors import from_cursor
 from vedette.store.duckdb import commits, retention, searches
 from vedette.store.duckdb.commits import Meta
 from vedette.store.duckdb.database import Database, Limits
@@ -34,6 +34,7 @@ from vedette.store.duckdb.migrations import MIGRATIONS, Migration
 from vedette.store.duckdb.records import finding_of, position_of
 from vedette.store.duckdb.trouble import Trouble
 from vedette.store.fields import field_named
+from vedette.store.results import page_of_findings
 from vedette.store.sql import stored_time
 
 log = structlog.get_logger(__name__)
@@ -139,15 +140,19 @@ class DuckDbStore:
         return self._read(lambda con: searches.context(con, event_id, before, after))
 
     def findings(
-        self, *, limit: int, cursor: str | None = None, min_severity: int = 1
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        min_severity: int = 1,
+        where: Callable[[Finding], bool] | None = None,
     ) -> tuple[list[Finding], str | None]:
         before = from_cursor(cursor, 1)[0] if cursor is not None else 2**63 - 1
         rows = self._rows(
             "SELECT seq, payload FROM findings WHERE seq < ? AND severity >= ? ORDER BY seq DESC LIMIT ?",
-            before, min_severity, limit + 1,
+            before, min_severity, (limit if where is None else FINDINGS_LOOKED_AT) + 1,
         )  # fmt: skip
-        page = rows[:limit]
-        return [finding_of(text) for _, text in page], to_cursor(page[-1][0]) if page and len(rows) > limit else None
+        return page_of_findings(((seq, finding_of(text)) for seq, text in rows), limit=limit, where=where)
 
     def finding(self, finding_id: str) -> Finding | None:
         rows = self._rows("SELECT payload FROM findings WHERE id = ?", finding_id)

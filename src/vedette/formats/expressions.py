@@ -1,0 +1,113 @@
+"""Regular expressions over columns, when there are more of them than the engine keeps compiled.
+
+Polars keeps some thirty compiled expressions a thread and compiles every other one again: 0.1 to 1 ms. That is nothing for
+a column of 10,000 texts and far too much for one of 100. Few texts are asked one by one with RE2, whose expressions are
+kept; both engines are of one family (no look-around, linear time), and where they differ RE2 is not asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Final
+
+import polars as pl
+import re2
+
+FEW: Final = 512
+"""Up to here texts are asked one by one: some 1 µs each."""
+
+_TEXT: Final = "text"
+_MOST_KEPT: Final = 8_192
+_MEMORY_BYTES: Final = 2**20
+_TOKEN: Final = re.compile(
+    r"(?P<bound>\(\?-u:\\b\))|(?P<escape>\\(?:[pP]\{[^}]*\}|x\{[^}]*\}|.))|(?P<posix>\[:\^?\w+:\])|(?P<open>\[\^?\]?)|(?P<close>\])"
+    r"|(?P<name>\(\?P?<[^>=!]+>)|(?P<flags>\(\?[a-zA-Z-]+[:)])|(?P<set>&&|--|~~)",
+    re.DOTALL,
+)
+_SPACE: Final = r"\t\n\v\f\r \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+"""What Rust's `\\s` stands for; RE2's is ASCII."""
+
+
+def captures(texts: pl.Series, pattern: str) -> pl.DataFrame:
+    """A column a capture, one row a text, same order; null where the pattern does not match."""
+    return texts.alias(_TEXT).to_frame().select(_groups(pattern)).to_series().struct.unnest()
+
+
+def contains(texts: pl.Series, pattern: str) -> pl.Series:
+    """Which texts match somewhere; null for null."""
+    expression = _kept(pattern) if texts.len() <= FEW else None
+    if expression is None:
+        return texts.str.contains(pattern)
+    search = expression.search
+    # One by one, but few: see the module's first lines; bench/latency.py measures it.
+    found = [None if text is None else search(text.encode()) is not None for text in texts.to_list()]
+    return pl.Series(texts.name, found, dtype=pl.Boolean)
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _groups(pattern: str) -> pl.Expr:
+    return pl.col(_TEXT).str.extract_groups(pattern)
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _kept(pattern: str) -> re2._Regexp | None:
+    """The same expression for RE2; None where it has no such one."""
+    translated = in_re2(pattern)
+    if translated is None:
+        return None
+    options = re2.Options()
+    options.max_mem, options.log_errors, options.never_capture = _MEMORY_BYTES, False, True
+    try:
+        return re2.compile(translated, options)
+    except re2.error:
+        return None
+
+
+def in_re2(pattern: str) -> str | None:
+    """A Rust expression in RE2's words, without the names of its captures; None where RE2 cannot say it."""
+    is_class = False
+    parts: list[str] = []
+    end = 0
+    for token in _TOKEN.finditer(pattern):
+        parts.append(pattern[end : token.start()])
+        end = token.end()
+        text = token[0]
+        said: str | None = text
+        match token.lastgroup:
+            case "bound":
+                said = r"\b"
+            case "escape":
+                said = _escape(text, is_class=is_class)
+            case "open":
+                said = None if is_class else text
+                is_class = True
+            case "close":
+                said, is_class = text, False
+            case "name":
+                said = text if is_class else "("
+            case "flags":
+                said = text if is_class else _flags(text)
+            case "set":
+                said = None if is_class else text
+            case _:
+                said = text if is_class else None
+        if said is None:
+            return None
+        parts.append(said)
+    return "".join([*parts, pattern[end:]])
+
+
+def _escape(text: str, *, is_class: bool) -> str | None:
+    if text == r"\s":
+        return _SPACE if is_class else f"[{_SPACE}]"
+    if text == r"\S":
+        return None if is_class else f"[^{_SPACE}]"
+    if text[1] in "dDwWbB<>":
+        return None
+    return text
+
+
+def _flags(text: str) -> str | None:
+    """RE2 always reads Unicode, where `(?-u:` may mean other letters."""
+    return text if set(text[2:-1]) <= set("ims-") else None
