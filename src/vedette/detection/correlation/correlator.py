@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from vedette.detection.correlation.episodes import LATENESS, Episode, Span, Term, Watch
+from vedette.detection.correlation.episodes import Episode, Span, Term, Watch
 from vedette.detection.correlation.gauges import TEMPORAL, Condition, Member
 from vedette.detection.correlation.marks import Marks
 from vedette.detection.correlation.sightings import KEY_SEPARATOR, Run, Sighting, Table, runs
@@ -53,8 +53,8 @@ class Witness(NamedTuple):
 
     text: Callable[[int], str]
     """The record of a row."""
-    evidence: Callable[[Sighting], Sequence[Evidence]]
-    """What proves a sighting."""
+    evidence: Callable[[Sighting, int], Sequence[Evidence]]
+    """What proves a sighting of a rule: its place among those of the correlation, or among all for single rules."""
     category: Callable[[int], str]
     """The category of a row."""
     marks: Marks
@@ -95,6 +95,10 @@ class Correlator:
     def waits(self) -> bool:
         """Whether it asks for every batch, for the time that passes."""
         return self._condition.waits_for_the_end
+
+    def go_on_as(self, rule: CorrelationRule, part_titles: Sequence[str], *, is_told: bool) -> None:
+        """Take a rule that means the same with other words."""
+        self.rule, self._titles, self._is_told = rule, part_titles, is_told
 
     def take(self, frame: pl.DataFrame, witness: Witness) -> tuple[list[Tally], list[Told]]:
         """Findings that are new or have grown, and what the rules over this one are told. `frame` has the columns of
@@ -236,7 +240,7 @@ class Correlator:
             tally.name_event(one.event_id)
             if self._is_temporal and one.event_id != latest.event_id and tally.wants_sample(one.part):
                 tally.sample(one.part, [self._recorded(one, key)])
-        tally.sample(latest.part, witness.evidence(latest))
+        tally.sample(latest.part, witness.evidence(latest, latest.part))
         return tally
 
     def _recorded(self, member: Member, key: str) -> Evidence:
@@ -260,7 +264,7 @@ class Correlator:
             if sighting.weight > 0 or not self._counts_attempts:
                 tally.name_event(sighting.event_id)
                 if tally.wants_sample(sighting.part):
-                    tally.sample(sighting.part, witness.evidence(sighting))
+                    tally.sample(sighting.part, witness.evidence(sighting, sighting.part))
         if self._is_told:
             self._tell(episode, key, rows, table, told)
 
@@ -365,7 +369,7 @@ class Correlator:
         )  # fmt: skip
         term.tally.name_event(sighting.event_id)
         if term.tally.wants_sample(sighting.part):
-            term.tally.sample(sighting.part, witness.evidence(sighting))
+            term.tally.sample(sighting.part, witness.evidence(sighting, sighting.part))
         term.add(self._member(sighting, witness))
 
     def _find_soonest(self) -> None:
@@ -432,6 +436,3 @@ def _told_of(term: Term, key: str, row: int) -> Told:
     return Told(
         row, term.start + 0, int(generation, 16), int(offset, 16), 1, key, first.host, first.source, first.address
     )
-
-
-__all__ = ["LATENESS", "MAX_KEYS", "Correlator", "Told", "Witness"]

@@ -115,6 +115,10 @@ class Batch:
         value = self._field_values(self.events[row], name)[0]
         return None if value is None else str(value)
 
+    def category(self, row: int) -> str:
+        """The category of an event, empty where it has none."""
+        return str(self.events.get_column("event.category")[row] or "")
+
     def text(self, row: int) -> str:
         """The record of an event."""
         return str(self.events.get_column("event.original")[row] or "")

@@ -91,7 +91,7 @@ class SingleWindows:
         for run in runs(frame, None):
             place, _, key = run.key.partition(KEY_SEPARATOR)
             rule = self._rules[int(place)]
-            for tally in self._take_run(rule, key, run, table, witness):
+            for tally in self._take_run(int(place), key, run, table, witness):
                 grown[tally.id] = rule, tally
             self._newest = max(self._newest, min(run.high, witness.wall + self._length))
         self._forget(witness.wall)
@@ -154,7 +154,8 @@ class SingleWindows:
             .select(Sighting._fields)
         )
 
-    def _take_run(self, rule: DetectionRule, key: str, run: Run, table: Table, witness: Witness) -> Iterator[Tally]:
+    def _take_run(self, place: int, key: str, run: Run, table: Table, witness: Witness) -> Iterator[Tally]:
+        rule = self._rules[place]
         of_rule = self._keys.setdefault(rule.id, OrderedDict())
         known = of_rule.get(key)
         if known is None:
@@ -172,7 +173,7 @@ class SingleWindows:
                     del known.windows[0]
                     self.evicted += 1
             window.touched = witness.wall
-            self._grow(window.tally, rows, table, witness)
+            self._grow(place, window.tally, rows, table, witness)
             yield window.tally
 
     def _by_window(self, known: _Key, run: Run, table: Table) -> Iterator[tuple[int, list[int]]]:
@@ -212,14 +213,14 @@ class SingleWindows:
             category=witness.category(first.row),
         )
 
-    def _grow(self, tally: Tally, rows: Sequence[int], table: Table, witness: Witness) -> None:
+    def _grow(self, place: int, tally: Tally, rows: Sequence[int], table: Table, witness: Witness) -> None:
         tally.add(table.summary(rows))
         wanted = MAX_EVENT_IDS - len(tally.event_ids)
         wanted = max(wanted, MAX_SAMPLES if tally.wants_sample(0) else 0)
         for sighting in table.rows(rows[:wanted]):
             tally.name_event(sighting.event_id)
             if tally.wants_sample(0):
-                tally.sample(0, witness.evidence(sighting))
+                tally.sample(0, witness.evidence(sighting, place))
 
     def _forget(self, wall: int) -> None:
         """Drop what is over, then, counted, what is too much: of a rule with too many, then of the rule with most."""

@@ -1,0 +1,288 @@
+"""Correlations equal a plain reading of their definition, one event at a time, however the stream is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean, median
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.correlating import START, event, found_in_pieces, on, together
+from vedette.detection.sigma.rules import (
+    AllOccur,
+    AnyOccurs,
+    CorrelationRule,
+    DetectionRule,
+    Occurs,
+    OccursNot,
+)
+from vedette.model.findings import Finding
+
+LATENESS = 60
+"""Seconds by which an event may be late."""
+
+SPAN = 20
+
+AT_ONCE = {
+    "event_count": together("event_count", "a", conditions=(("gte", 4),)),
+    "event_count of two rules": together("event_count", "a", "b", conditions=(("gt", 3), ("gte", 2))),
+    "value_count": together("value_count", "a", "b", conditions=(("gte", 3),), value_field="user.name"),
+    "temporal": together("temporal", "a", "b", "c"),
+    "temporal, two of three": together("temporal", "a", "b", "c", conditions=(("gte", 2),)),
+    "temporal_ordered": together("temporal_ordered", "a", "b", "c"),
+    "extended": together(
+        "temporal", "a", "b", "c", occurrence=AnyOccurs((AllOccur((Occurs("a"), Occurs("b"))), Occurs("c")))
+    ),
+    "extended, ordered": together(
+        "temporal_ordered", "a", "b", "c", occurrence=AllOccur((Occurs("b"), AnyOccurs((Occurs("a"), Occurs("c")))))
+    ),
+    "value_sum": together("value_sum", "a", conditions=(("gt", 20),), value_field="bytes"),
+    "value_avg": together("value_avg", "a", conditions=(("gte", 6),), value_field="bytes"),
+    "value_avg below": together("value_avg", "a", conditions=(("lt", 3),), value_field="bytes"),
+    "value_median": together("value_median", "a", conditions=(("gt", 5),), value_field="bytes"),
+    "value_percentile": together("value_percentile", "a", conditions=(("gte", 8),), value_field="bytes", percentile=75),
+    "two keys": together("event_count", "a", by=("source.ip", "user.name"), conditions=(("gte", 3),)),
+    "no key": together("event_count", "a", by=(), conditions=(("gte", 6),)),
+}
+AT_THE_END = {
+    "fewer than": together("event_count", "a", conditions=(("lt", 3),)),
+    "exactly": together("event_count", "a", conditions=(("eq", 2),)),
+    "not another": together("temporal", "a", "b", occurrence=AllOccur((Occurs("a"), OccursNot(Occurs("b"))))),
+    "few values": together("value_count", "a", "b", conditions=(("lte", 1),), value_field="user.name"),
+}
+
+steps = st.sampled_from([0, 0, 1, 1, 2, 3, 5, 9, 10, 19, 20, 21, 45, 90, -1, -5, -19, -20, -25, -70])
+streams = st.lists(
+    st.tuples(
+        steps,
+        st.sampled_from(["203.0.113.1", "203.0.113.1", "203.0.113.2", None]),
+        st.sampled_from(["a", "a", "b", "c", "ab", "", "x"]),
+        st.sampled_from(["root", "admin", "deploy", None]),
+        st.sampled_from([None, 1, 2, 4, 8, 9]),
+    ),
+    max_size=50,
+)
+
+
+def events_of(stream: Any) -> list[dict[str, Any]]:
+    seconds, rows = 0, []
+    for step, address, action, user, size in stream:
+        seconds += step
+        fields = None if size is None else f'{{"bytes":"{size}"}}'
+        rows.append(event(seconds, action, source_ip=address, user_name=user, fields=fields))
+    return rows
+
+
+def seconds_of(row: dict[str, Any]) -> float:
+    return float((row["@timestamp"] - START).total_seconds())
+
+
+class OneByOne:
+    """The definition of a correlation, as plainly as possible; ignores every bound."""
+
+    def __init__(self, rule: CorrelationRule) -> None:
+        self.rule = rule
+        self.episodes: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+
+    def see(self, number: int, row: dict[str, Any]) -> None:
+        time = seconds_of(row)
+        key = tuple(row[name] for name in self.rule.group_by)
+        if None in key:
+            return
+        for part, letter in enumerate(self.rule.rules):
+            if letter in row["event.action"]:
+                value = self.value(row)
+                if self.rule.value_field and value is None:
+                    continue
+                self.arrive(key, {"time": time, "part": part, "value": value, "number": number})
+
+    def value(self, row: dict[str, Any]) -> Any:
+        match self.rule.value_field:
+            case None:
+                return None
+            case "bytes":
+                return float(row["fields"].split('"')[3]) if row["fields"] else None
+            case name:
+                return row[name]
+
+    def arrive(self, key: tuple[Any, ...], one: dict[str, Any]) -> None:
+        episodes = self.episodes.setdefault(key, [])
+        time = one["time"]
+        near = [each for each in episodes if abs(time - each["previous"]) <= SPAN + LATENESS]
+        around = [each for each in episodes if each["window"] and each["low"] - SPAN <= time <= each["high"] + SPAN]
+        if near:
+            episode = near[-1]
+            episodes.remove(episode)
+        elif around:
+            episode = around[-1]
+            episodes.remove(episode)
+        else:
+            episode = {"low": time, "high": time, "members": [], "window": None, "grown": 0, "last": time}
+        episodes.append(episode)
+        episode["previous"] = time
+        episode["low"], episode["high"] = min(episode["low"], time), max(episode["high"], time)
+        if episode["window"]:
+            episode["grown"] += 1
+            return
+        episode["members"].append(one)
+        episode["members"].sort(key=lambda each: each["time"])
+        for end in [each["time"] for each in episode["members"] if time <= each["time"] <= time + SPAN]:
+            window = [each for each in episode["members"] if end - SPAN <= each["time"] <= end]
+            last_at_end = max(place for place, each in enumerate(episode["members"]) if each["time"] == end)
+            for upto in range(episode["members"].index(window[0]), last_at_end + 1):
+                if episode["members"][upto]["time"] == end and self.holds(
+                    [each for each in episode["members"][: upto + 1] if each["time"] >= end - SPAN]
+                ):
+                    episode["window"] = [each for each in episode["members"][: upto + 1] if each["time"] >= end - SPAN]
+                    return
+
+    def holds(self, window: Sequence[dict[str, Any]]) -> bool:
+        measure = self.measure(window)
+        signs = {
+            "gt": lambda a, b: a > b, "gte": lambda a, b: a >= b, "lt": lambda a, b: a < b, "lte": lambda a, b: a <= b,
+            "eq": lambda a, b: a == b,
+        }  # fmt: skip
+        conditions = self.rule.conditions or (("gte", 1 if self.rule.occurrence else len(self.rule.rules)),)
+        return all(signs[name](measure, number) for name, number in conditions)
+
+    def measure(self, window: Sequence[dict[str, Any]]) -> float:
+        parts = [each["part"] for each in window]
+        values = [each["value"] for each in window]
+        match self.rule.type.value:
+            case "event_count":
+                return len(window)
+            case "value_count":
+                return len(set(values))
+            case "value_sum":
+                return sum(values)
+            case "value_avg":
+                return mean(values)
+            case "value_median":
+                return median(values)
+            case "value_percentile":
+                ordered = sorted(values)
+                place = self.rule.percentile / 100 * (len(ordered) - 1)
+                below, above = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+                return float(below + (above - below) * (place % 1))
+            case "temporal" if self.rule.occurrence is not None:
+                return float(occurs(self.rule.occurrence, {self.rule.rules[part] for part in parts}))
+            case "temporal":
+                return len(set(parts))
+            case _ if self.rule.occurrence is not None:
+                return float(any(parts[at] == 1 and {0, 2} & set(parts[at + 1 :]) for at in range(len(parts))))
+            case _:
+                longest = dict.fromkeys(range(len(self.rule.rules)), 0)
+                for part in parts:
+                    longest[part] = max(longest[part], 1 + max((longest[one] for one in range(part)), default=0))
+                return max(longest.values())
+
+    def seen(self) -> set[tuple[Any, ...]]:
+        return {
+            (key, each["window"][0]["time"], each["window"][0]["number"], len(each["window"]) + each["grown"])
+            for key, episodes in self.episodes.items()
+            for each in episodes
+            if each["window"]
+        }
+
+
+def occurs(node: Any, seen: set[str]) -> bool:
+    match node:
+        case Occurs():
+            return node.rule in seen
+        case AllOccur():
+            return all(occurs(one, seen) for one in node.members)
+        case AnyOccurs():
+            return any(occurs(one, seen) for one in node.members)
+        case _:
+            return not occurs(node.member, seen)
+
+
+class AtTheEnd(OneByOne):
+    """Conditions that only a window that is over tells, likewise. The stream is one source."""
+
+    def __init__(self, rule: CorrelationRule) -> None:
+        super().__init__(rule)
+        self.mark = float("-inf")
+        self.open: dict[tuple[Any, ...], list[list[dict[str, Any]]]] = {}
+        self.over: set[tuple[Any, ...]] = set()
+
+    def see(self, number: int, row: dict[str, Any]) -> None:
+        self.mark = max(self.mark, seconds_of(row))
+        for key, windows in self.open.items():
+            for window in list(windows):
+                if self.mark > window[0]["begin"] + SPAN + LATENESS:
+                    windows.remove(window)
+                    if self.holds(sorted(window, key=lambda each: each["time"])):
+                        self.over.add((key, window[0]["begin"], window[0]["number"], len(window)))
+        super().see(number, row)
+
+    def arrive(self, key: tuple[Any, ...], one: dict[str, Any]) -> None:
+        windows = self.open.setdefault(key, [])
+        for window in reversed(windows):
+            if window[0]["begin"] - LATENESS <= one["time"] <= window[0]["begin"] + SPAN:
+                window.append(one)
+                return
+        if self.mark <= one["time"] + SPAN + LATENESS:
+            windows.append([one | {"begin": one["time"]}])
+
+    def seen(self) -> set[tuple[Any, ...]]:
+        return self.over
+
+
+def as_seen(findings: dict[str, Finding], rule: CorrelationRule) -> set[tuple[Any, ...]]:
+    return {
+        (
+            tuple(finding.entity[name] for name in rule.group_by),
+            int(finding.event_ids[0].partition("-")[2], 16),
+            finding.event_count,
+        )
+        for finding in findings.values()
+    }
+
+
+def rules_with(rule: CorrelationRule) -> list[DetectionRule | CorrelationRule]:
+    return [*(on(letter) for letter in "abc"), rule]
+
+
+@pytest.mark.parametrize("name", [*AT_ONCE, *AT_THE_END])
+@settings(max_examples=40, deadline=None)
+@given(stream=streams, data=st.data())
+def test_a_correlation_equals_its_definition_however_the_stream_is_cut(
+    name: str, stream: Any, data: st.DataObject
+) -> None:
+    rule = AT_ONCE.get(name) or AT_THE_END[name]
+    rows = events_of(stream)
+    reference = OneByOne(rule) if name in AT_ONCE else AtTheEnd(rule)
+    for number, row in enumerate(rows):
+        reference.see(number, row)
+    expected = {(key, number, count) for key, _, number, count in reference.seen()}
+
+    rules = [one for one in rules_with(rule) if one.id in (*rule.rules, rule.id)]
+    whole = found_in_pieces(rules, rows, [], restarts=False)
+    assert as_seen(whole, rule) == expected
+    cuts = data.draw(st.sets(st.integers(0, len(rows)), max_size=12))
+    assert found_in_pieces(rules, rows, cuts, restarts=data.draw(st.booleans())) == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(stream=streams, data=st.data())
+def test_rules_over_rules_and_single_rules_are_the_same_however_the_stream_is_cut(
+    stream: Any, data: st.DataObject
+) -> None:
+    rows = events_of(stream)
+    rules = [
+        on("a"),
+        on("b"),
+        on("c"),
+        on("x"),
+        together("event_count", "a", conditions=(("gte", 3),), identifier="many"),
+        together("temporal_ordered", "many", "b", identifier="then", generate=True),
+        together("event_count", "many", by=("host.name",), conditions=(("gte", 2),), seconds=300, identifier="spread"),
+        together("event_count", "b", conditions=(("lt", 2),), identifier="few"),
+    ]
+    whole = found_in_pieces(rules, rows, [], restarts=False)
+    cuts = data.draw(st.sets(st.integers(0, len(rows)), max_size=12))
+    assert found_in_pieces(rules, rows, cuts, restarts=data.draw(st.booleans())) == whole
