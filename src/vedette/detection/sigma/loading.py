@@ -281,7 +281,9 @@ def _check(definition: object) -> None:
             for modifier in modifiers:
                 if modifier not in modifier_mapping and modifier not in _SAME_MODIFIER:
                     known = ", ".join(sorted({*modifier_mapping, *_SAME_MODIFIER}))
-                    raise _Fault(f"the modifier {modifier!r} of {str(key)!r} is unknown", f"use one of {known}", str(key))
+                    raise _Fault(
+                        f"the modifier {modifier!r} of {str(key)!r} is unknown", f"use one of {known}", str(key)
+                    )
             if any(modifiers.count(one) > 1 for one in _EXPANDING):
                 raise _Fault(f"{str(key)!r} expands its values more than once", "name each modifier once", str(key))
             if any(isinstance(one, (dict, list)) for one in (value if isinstance(value, list) else [value])):

@@ -190,9 +190,7 @@ def _timespan(written: object) -> timedelta:
     return span
 
 
-def _condition(
-    written: object, kind: CorrelationType
-) -> tuple[tuple[tuple[str, float], ...], str | None, float]:
+def _condition(written: object, kind: CorrelationType) -> tuple[tuple[tuple[str, float], ...], str | None, float]:
     is_temporal = kind in {CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED}
     if isinstance(written, str):
         if not is_temporal or re.search(r"\b(?:or|not)\b|[()]", written):
@@ -212,7 +210,9 @@ def _condition(
     operators = tuple((name, _number(written[name])) for name in _OPERATORS if name in written)
     fields = _names_of(written.get("field"), "field")
     if kind not in _COUNTING and len(fields) != 1:
-        raise _Wrong(f"the type {kind} needs the field whose values count", "add `field` to the condition", "condition:")
+        raise _Wrong(
+            f"the type {kind} needs the field whose values count", "add `field` to the condition", "condition:"
+        )
     if not operators and not is_temporal:
         raise _Wrong("the condition compares with no number", "add one, such as `gte: 10`", "condition:")
     percentile = _number(written.get("percentile", 50))

@@ -1,0 +1,49 @@
+"""Kinds of events: what decides which rules are about them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import polars as pl
+
+from vedette.detection.sigma.logsources import KEYED_FORMATS, KIND_COLUMNS, KIND_KEYS, logsource_map
+
+KINDS: Final = (*KIND_COLUMNS, *KIND_KEYS)
+_KEYED: Final = "|".join(map(re.escape, KEYED_FORMATS))
+_LONGEST: Final = 128
+
+
+def kind_frame(events: pl.DataFrame) -> pl.DataFrame:
+    """The columns KINDS in small letters, each combination once, and `row`: the list of its rows."""
+    is_keyed = events["log.format"].str.contains(_KEYED)
+    kinds = events.select(
+        pl.col("log.format").str.to_lowercase(),
+        pl.col("event.category").str.to_lowercase(),
+        _kept(pl.col("event.action"), _actions()),
+        _kept(pl.col("process.name").str.replace(r"^.*[/\\]", ""), _programs()),
+        *([_key(name) for name in KIND_KEYS] if is_keyed.any() else []),
+    )
+    if not is_keyed.any():
+        kinds = kinds.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in KIND_KEYS)
+    return kinds.with_row_index("row").group_by(KINDS, maintain_order=True).agg("row")
+
+
+def _key(name: str) -> pl.Expr:
+    fields = pl.when(pl.col("log.format").str.contains(_KEYED)).then("fields")
+    value = fields.str.extract(rf'"{name}":"((?:[^"\\]|\\.){{0,{_LONGEST}}})"', 1)
+    return value.str.replace_all(r"\\/", "/").str.to_lowercase().alias(name)
+
+
+def _kept(column: pl.Expr, pattern: str) -> pl.Expr:
+    """Values that a test asks for; the others are no kind of their own."""
+    lower = column.str.to_lowercase()
+    return pl.when(lower.str.contains(pattern)).then(lower)
+
+
+def _programs() -> str:
+    return logsource_map().pattern("process.name")
+
+
+def _actions() -> str:
+    return logsource_map().pattern("event.action")
