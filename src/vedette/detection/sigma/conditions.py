@@ -187,10 +187,8 @@ def node_of(detection: SigmaDetection, placeholders: set[str]) -> Node:
 def _node_of_item(item: SigmaDetectionItem, placeholders: set[str]) -> Node:
     values: Sequence[SigmaType] = item.value or [SigmaNull()]
     nodes = tuple(_node_of_value(item.field, value, placeholders) for value in values)
-    if len(nodes) == 1:
-        node = nodes[0]
-    else:
-        node = AllOf(nodes) if item.value_linking is ConditionAND else AnyOf(nodes)
+    joined = AllOf if item.value_linking is ConditionAND else AnyOf
+    node = nodes[0] if len(nodes) == 1 else joined(nodes)
     return Not(node) if item.negated else node
 
 
@@ -215,7 +213,7 @@ def _comparison(field: str | None, value: SigmaType, placeholders: set[str]) -> 
         case SigmaRegularExpression():
             if value.contains_placeholder():
                 return Operator.NEVER, _placeholders_in(value.regexp, placeholders), True
-            return Operator.REGEX, value.escape((), "", False), True
+            return Operator.REGEX, value.escape([], "", False), True
         case _ if field is None:
             raise ConditionFault(
                 "a null, a comparison, an address range or `exists` stands without a field", "name the field", ""

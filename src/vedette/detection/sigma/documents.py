@@ -151,7 +151,7 @@ def _content(path: str, line: int, text: str) -> dict[str, Any] | RuleProblem:
     try:
         if (fault := _bomb(text)) is not None:
             return RuleProblem(path, line, fault, "write the values out, flat")
-        content = yaml.load(text, yaml.CSafeLoader)  # noqa: S506 - the safe loader, in C
+        content = yaml.load(text, yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = f"the YAML is broken: {error.problem or error.context or 'it cannot be parsed'}"
@@ -168,13 +168,12 @@ def _bomb(text: str) -> str | None:
     """Why the document would grow out of bounds when built; None when it would not."""
     if text.count("[") + text.count("{") <= _MANY_BRACKETS and _SUSPICIOUS.search(text) is None:
         return None
-    depth = aliases = nodes = 0
-    for event in yaml.parse(text, yaml.CSafeLoader):
+    depth = aliases = 0
+    for nodes, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        nodes += 1
         aliases += isinstance(event, yaml.AliasEvent)
         if depth > _MAX_DEPTH:
             return f"the YAML is nested more than {_MAX_DEPTH} deep"
@@ -196,7 +195,7 @@ def _alias_growth(text: str) -> str | None:
         if isinstance(event, yaml.CollectionEndEvent):
             anchor, size = open_sizes.pop()
         elif isinstance(event, yaml.AliasEvent):
-            anchor, size = None, sizes.get(event.anchor, _MAX_NODES)
+            anchor, size = None, sizes.get(event.anchor or "", _MAX_NODES)
         elif isinstance(event, yaml.ScalarEvent):
             anchor, size = event.anchor, 1
         else:

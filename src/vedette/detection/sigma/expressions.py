@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -227,7 +228,7 @@ def number_in(text: str) -> float | None:
         number = float(int(text, 16)) if text[:2] in {"0x", "0X"} else float(text)
     except ValueError:
         return None
-    return number if number == number else None
+    return None if math.isnan(number) else number
 
 
 def _time_check(places: tuple[str, ...], wanted: str) -> Check:

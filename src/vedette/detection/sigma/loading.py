@@ -71,7 +71,7 @@ class _Pack:
         except _Fault as fault:
             self._say(document, fault.reason, fault.remedy, fault.needle)
         except RecursionError:
-            self._say(document, "the rule is nested too deep", "write it flat")
+            self._say(document, "the rule is nested too deep", "write it flat", "")
         else:
             for reason, remedy, needle in notes:
                 self._say(document, reason, remedy, needle, head["id"])

@@ -146,7 +146,7 @@ class RuleMatcher:
     def _candidates(self, events: pl.DataFrame, plan: _Plan, rows: pl.Series) -> dict[int, list[int]]:
         """Rows to evaluate, by rule."""
         everywhere = rows.to_list() if plan.untriggered else []
-        candidates = {place: everywhere for place in plan.untriggered}
+        candidates = dict.fromkeys(plan.untriggered, everywhere)
         if plan.scanner is None:
             return candidates
         some = events[rows].select(plan.columns)

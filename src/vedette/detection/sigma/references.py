@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -226,7 +227,7 @@ def _number(written: object) -> float:
         number = float(str(written))
     except ValueError:
         number = float("nan")
-    if isinstance(written, bool) or number != number or number in {float("inf"), float("-inf")}:
+    if isinstance(written, bool) or not math.isfinite(number):
         raise _Wrong(f"{written!r} is no number to compare with", "write a number: `gte: 10`", "condition:")
     return number
 
