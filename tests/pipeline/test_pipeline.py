@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from support.events import finding
-from vedette.detection import default_detectors
+from vedette.detection import Detector, default_detectors
 from vedette.formats import FormatEngine, load_library
 from vedette.model.batches import CommitBatch, Committed
 from vedette.model.clock import SystemClock
@@ -53,14 +53,16 @@ def failure(number: int, address: str = "203.0.113.77") -> str:
 class Setup:
     """A pipeline over a store, and what was told."""
 
-    def __init__(self, store: MemoryStore, *, decoder: object | None = None) -> None:
+    def __init__(
+        self, store: MemoryStore, *, decoder: object | None = None, detectors: Sequence[Detector] | None = None
+    ) -> None:
         self.store = store
         self.told: list[Committed] = []
         self.queue = RealtimeIngestionQueue(clock=CLOCK, max_bytes=10**6, batch_bytes=4000, max_age_seconds=0.002)
         self.engine = FormatEngine(load_library())
         self.judge = Judge(
             decoder=decoder or self.engine,  # type: ignore[arg-type]  # stand-ins that fail
-            detectors=default_detectors(),
+            detectors=default_detectors() if detectors is None else detectors,
             analysers=(),
             clock=CLOCK,
             memories=(self.engine.templates,),
@@ -264,3 +266,45 @@ async def test_a_batch_without_lines_still_moves_the_position_and_carries_its_no
     await setup.run(replace(entries([]), notes=(note,)))
     assert setup.store.positions("auth")
     assert list(setup.store.notes("auth")) == [note]
+
+
+class Sentry:
+    """Says once that time passed, and then fails."""
+
+    name = "sentry"
+
+    def __init__(self) -> None:
+        self.ticks = 0
+        self.failed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def inspect(self, events: pl.DataFrame, now: datetime) -> list[Finding]:
+        return []
+
+    def tick(self, now: datetime) -> list[Finding]:
+        self.ticks += 1
+        if self.ticks > 1:
+            self._loop.call_soon_threadsafe(self.failed.set)
+            raise ValueError("no time")
+        return [finding("f-1")]
+
+    def snapshot(self) -> bytes | None:
+        return b"told"
+
+    def restore(self, state: bytes) -> None: ...
+
+
+async def test_what_time_alone_brings_is_committed_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "_TICK_SECONDS", 0.01)
+    sentry = Sentry()
+    setup = Setup(MemoryStore(clock=CLOCK), detectors=(sentry,))
+    running = asyncio.create_task(setup.pipeline.run())
+    await asyncio.wait_for(sentry.failed.wait(), 20)
+    await setup.queue.put(entries(["still read"]))
+    setup.queue.close()
+    await asyncio.wait_for(running, 20)
+    assert [each.id for each in setup.store.findings(limit=10)[0]] == ["f-1"]
+    assert [each.id for told in setup.told for each in told.findings] == ["f-1"]
+    assert setup.store.state()["sentry"] == b"told"
+    assert stored_texts(setup.store) == ["still read"]
+    assert setup.pipeline.health().state is HealthState.DEGRADED

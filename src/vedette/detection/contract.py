@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -32,4 +32,13 @@ class Detector(Protocol):
 
     def restore(self, state: bytes) -> None:
         """Continue from a snapshot of this or an earlier version; an unreadable one starts empty."""
+        ...
+
+
+@runtime_checkable
+class Watch(Protocol):
+    """A detector that also speaks when nothing comes. Called every few seconds, in the thread of `inspect`."""
+
+    def tick(self, now: datetime) -> list[Finding]:
+        """Findings that are new or have grown because time passed."""
         ...

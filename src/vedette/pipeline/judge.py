@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 import structlog
 
+from vedette.detection.contract import Watch
 from vedette.model.batches import CommitBatch
 from vedette.model.entries import EntryBatch, LedgerNote
 from vedette.model.events import EVENT_SCHEMA
@@ -163,6 +164,33 @@ class Judge:
             notes=decoded.notes,
             token=f"{self._process_token}:{next(self._numbers)}",
         )
+
+    @inline
+    def tick(self) -> CommitBatch | None:
+        """What became true because time passed, None when nothing did. Belongs to the thread of `conclude`. Blocks."""
+        with self._timed("detect"):
+            now = self._clock.now()
+            findings: list[Finding] = []
+            state: dict[str, bytes] = {}
+            for detector in self._detectors:
+                if isinstance(detector, Watch) and (found := self._watch(detector, detector.name, now)):
+                    findings += found
+                    if (snapshot := detector.snapshot()) is not None:
+                        state[detector.name] = snapshot
+        if not findings:
+            return None
+        events = pl.DataFrame(schema=EVENT_SCHEMA)
+        for analyser in self._analysers:
+            events, findings = self._analyse(analyser, events, findings)
+        token = f"{self._process_token}:{next(self._numbers)}"
+        return CommitBatch(events, tuple(findings), positions=(), state=state, ledger={}, notes=(), token=token)
+
+    def _watch(self, watch: Watch, name: str, now: datetime) -> list[Finding]:
+        try:
+            return watch.tick(now)
+        except Exception as error:
+            self._note_failure(name, error)
+            return []
 
     def _decode(self, batches: Sequence[EntryBatch]) -> pl.DataFrame:
         try:

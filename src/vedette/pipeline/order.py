@@ -40,6 +40,8 @@ _BACKLOG_ROWS = 16_384
 _COMMIT_ROWS = 122_880
 """What the store writes best at once: its row group. Fewer rows go through its write-ahead file as well."""
 _LONGEST_WAIT_SECONDS = 0.5
+_TICK_SECONDS = 5.0
+"""So often detectors are asked what time alone has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,23 @@ class Pipeline:
         judging: ThreadPoolExecutor,
     ) -> None:
         loop = asyncio.get_running_loop()
-        while (item := await decoded.get()) is not None:
-            batch = await loop.run_in_executor(judging, self._judge.conclude, item)
-            await ready.put(_Ready(batch, item.first_read))
-            del item, batch
+        next_tick = loop.time() + _TICK_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout_at(next_tick):
+                    item = await decoded.get()
+            except TimeoutError:
+                pass
+            else:
+                if item is None:
+                    break
+                batch = await loop.run_in_executor(judging, self._judge.conclude, item)
+                await ready.put(_Ready(batch, item.first_read))
+                del item, batch
+            if loop.time() >= next_tick:
+                next_tick = loop.time() + _TICK_SECONDS
+                if (told := await loop.run_in_executor(judging, self._judge.tick)) is not None:
+                    await ready.put(_Ready(told, self._clock.now()))
         await ready.put(None)
 
     async def _commit_all(self, ready: asyncio.Queue[_Ready | None], commits: ThreadPoolExecutor) -> None:
