@@ -317,6 +317,22 @@ def test_findings_are_paged_most_recently_changed_first(store: EventStore) -> No
     assert cursor is None
 
 
+def test_findings_that_are_chosen_come_in_pages_and_a_page_ends_where_it_looked(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("vedette.store.results", "vedette.store.duckdb.store"):
+        monkeypatch.setattr(f"{module}.FINDINGS_LOOKED_AT", 4)
+    store.commit(CommitBatch(numbered_events(1), findings=tuple(finding(f"f{number}") for number in range(11))))
+    pages: list[list[str]] = []
+    cursor: str | None = None
+    while True:
+        found, cursor = store.findings(limit=2, cursor=cursor, where=lambda one: one.id in ("f9", "f8", "f7", "f0"))
+        pages.append([one.id for one in found])
+        if cursor is None:
+            break
+    assert pages == [["f9", "f8"], ["f7"], ["f0"]]
+
+
 def test_positions_are_kept_by_source_and_generation_oldest_change_first(store: EventStore) -> None:
     put(store, [], positions=(position("a", 1), position("b", 1), position("a", 2)))
     put(store, [], positions=(position("a", 1, offset=9), position("a", 1, offset=10)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import polars as pl
 
@@ -15,6 +15,9 @@ from vedette.model.findings import Finding
 from vedette.model.health import PartHealth
 from vedette.model.positions import Position
 from vedette.model.query import Query
+
+FINDINGS_LOOKED_AT: Final = 5_000
+"""At most, for one page of findings that are chosen among others."""
 
 Row = dict[str, Any]
 """One event for people and the API: dotted column names to JSON values, nulls left out, `event.id` and
@@ -85,9 +88,15 @@ class EventStore(Protocol):
         ...
 
     def findings(
-        self, *, limit: int, cursor: str | None = None, min_severity: int = 1
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        min_severity: int = 1,
+        where: Callable[[Finding], bool] | None = None,
     ) -> tuple[list[Finding], str | None]:
-        """Most recently changed first."""
+        """Most recently changed first; `where` leaves others out. A page looks at FINDINGS_LOOKED_AT findings at most, so
+        it may hold fewer than `limit`, even none, and still have a cursor."""
         ...
 
     def finding(self, finding_id: str) -> Finding | None: ...

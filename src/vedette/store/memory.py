@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -23,7 +23,7 @@ from vedette.model.rows import SEQUENCE, rows_of
 from vedette.store.contract import Page, Row, StoreStats
 from vedette.store.cursors import from_cursor, to_cursor
 from vedette.store.fields import field_named
-from vedette.store.results import added, banded, microseconds_of, shown
+from vedette.store.results import added, banded, microseconds_of, page_of_findings, shown
 
 
 class MemoryStore:
@@ -146,15 +146,18 @@ class MemoryStore:
         return rows_of(pl.concat([earlier, here, later]))
 
     def findings(
-        self, *, limit: int, cursor: str | None = None, min_severity: int = 1
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        min_severity: int = 1,
+        where: Callable[[Finding], bool] | None = None,
     ) -> tuple[list[Finding], str | None]:
         before = from_cursor(cursor, 1)[0] if cursor is not None else self._next_finding_seq
         with self._lock:
             known = sorted(self._findings.values(), key=lambda numbered: -numbered[0])
-        fitting = [(n, finding) for n, finding in known if n < before and finding.severity >= min_severity]
-        page = fitting[:limit]
-        behind = to_cursor(page[-1][0]) if page and len(fitting) > limit else None
-        return [finding for _, finding in page], behind
+        older = ((n, finding) for n, finding in known if n < before and finding.severity >= min_severity)
+        return page_of_findings(older, limit=limit, where=where)
 
     def finding(self, finding_id: str) -> Finding | None:
         numbered = self._findings.get(finding_id)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from vedette.model.findings import Finding
 from vedette.model.query.tree import Field, Kind
 from vedette.model.rows import iso_utc
 from vedette.model.severity import LOWEST, clamp, severity_name
-from vedette.store.contract import Row
+from vedette.store.contract import FINDINGS_LOOKED_AT, Row
+from vedette.store.cursors import to_cursor
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +36,21 @@ def banded(counts: Sequence[tuple[Any, ...]], width: int) -> list[Row]:
         }
         for (bucket, band), amount in sorted(bands.items())
     ]
+
+
+def page_of_findings(
+    numbered: Iterable[tuple[int, Finding]], *, limit: int, where: Callable[[Finding], bool] | None
+) -> tuple[list[Finding], str | None]:
+    """The first of the findings that fit, and the cursor behind the last one that was looked at."""
+    page: list[Finding] = []
+    last = None
+    for looked_at, (number, finding) in enumerate(numbered):
+        if len(page) == limit or (where is not None and looked_at == FINDINGS_LOOKED_AT):
+            return page, to_cursor(last) if last is not None else None
+        if where is None or where(finding):
+            page.append(finding)
+        last = number
+    return page, None
 
 
 def shown(value: Any, field: Field) -> Any:
