@@ -29,7 +29,12 @@ _ENCODED_KEYS: Final = (
     "vm",
 )
 _ARGUMENT: Final = r"^a[0-9]+(?:\[[0-9]+\])?$"
-_HEXADECIMAL: Final = r"^(?:[0-9A-F]{2}){2,}$"
+_HEXADECIMAL: Final = (
+    r"^(?:[0-7][0-9A-F]|(?:C[2-9A-F]|D[0-9A-F])[89AB][0-9A-F]|E0[AB][0-9A-F][89AB][0-9A-F]"
+    r"|E[1-9A-CEF](?:[89AB][0-9A-F]){2}|ED[89][0-9A-F][89AB][0-9A-F]|F0[9AB][0-9A-F](?:[89AB][0-9A-F]){2}"
+    r"|F[1-3](?:[89AB][0-9A-F]){3}|F48[0-9A-F](?:[89AB][0-9A-F]){2}){2,}$"
+)
+"""Two characters or more of UTF-8 (RFC 3629 section 4): other digits are left as they are."""
 _TYPE: Final = "fields.type"
 _EXECVE: Final = "EXECVE"
 
