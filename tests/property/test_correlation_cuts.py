@@ -98,6 +98,8 @@ class OneByOne:
                 if self.rule.value_field and value is None:
                     continue
                 self.arrive(key, {"time": time, "part": part, "value": value, "number": number})
+                if not self.rule.type.value.startswith("temporal"):
+                    return
 
     def value(self, row: dict[str, Any]) -> Any:
         match self.rule.value_field:
@@ -120,12 +122,12 @@ class OneByOne:
             episode = around[-1]
             episodes.remove(episode)
         else:
-            episode = {"low": time, "high": time, "members": [], "window": None, "grown": 0, "last": time}
+            episode = {"low": time, "high": time, "members": [], "window": None, "grown": set()}
         episodes.append(episode)
         episode["previous"] = time
         episode["low"], episode["high"] = min(episode["low"], time), max(episode["high"], time)
         if episode["window"]:
-            episode["grown"] += 1
+            episode["grown"].add(one["number"])
             return
         episode["members"].append(one)
         episode["members"].sort(key=lambda each: each["time"])
@@ -157,11 +159,11 @@ class OneByOne:
             case "value_count":
                 return len(set(values))
             case "value_sum":
-                return sum(values)
+                return float(sum(values))
             case "value_avg":
-                return mean(values)
+                return float(mean(values))
             case "value_median":
-                return median(values)
+                return float(median(values))
             case "value_percentile":
                 ordered = sorted(values)
                 place = self.rule.percentile / 100 * (len(ordered) - 1)
@@ -181,7 +183,12 @@ class OneByOne:
 
     def seen(self) -> set[tuple[Any, ...]]:
         return {
-            (key, each["window"][0]["time"], each["window"][0]["number"], len(each["window"]) + each["grown"])
+            (
+                key,
+                each["window"][0]["time"],
+                each["window"][0]["number"],
+                len({one["number"] for one in each["window"]} | each["grown"]),
+            )
             for key, episodes in self.episodes.items()
             for each in episodes
             if each["window"]
@@ -216,7 +223,9 @@ class AtTheEnd(OneByOne):
                 if self.mark > window[0]["begin"] + SPAN + LATENESS:
                     windows.remove(window)
                     if self.holds(sorted(window, key=lambda each: each["time"])):
-                        self.over.add((key, window[0]["begin"], window[0]["number"], len(window)))
+                        self.over.add(
+                            (key, window[0]["begin"], window[0]["number"], len({one["number"] for one in window}))
+                        )
         super().see(number, row)
 
     def arrive(self, key: tuple[Any, ...], one: dict[str, Any]) -> None:
@@ -273,7 +282,7 @@ def test_rules_over_rules_and_single_rules_are_the_same_however_the_stream_is_cu
     stream: Any, data: st.DataObject
 ) -> None:
     rows = events_of(stream)
-    rules = [
+    rules: list[DetectionRule | CorrelationRule] = [
         on("a"),
         on("b"),
         on("c"),

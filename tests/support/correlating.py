@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,8 +57,13 @@ def column_values(events: pl.DataFrame, field: str, *, logsource: LogSource | No
 
 def on(letter: str, **head: Any) -> DetectionRule:
     """A rule with a letter as its id, which looks for the letter."""
-    head = {"id": letter, "title": f"Saw {letter}", "logsource": LogSource(category="authentication")} | head
-    return DetectionRule(condition=Clause("event.action", Operator.CONTAINS, letter, f"action {letter}"), **head)
+    rule = DetectionRule(
+        id=letter,
+        title=f"Saw {letter}",
+        logsource=LogSource(category="authentication"),
+        condition=Clause("event.action", Operator.CONTAINS, letter, f"action {letter}"),
+    )
+    return replace(rule, **head)
 
 
 def together(
@@ -127,12 +133,12 @@ def found_in_pieces(
     """The newest version of every finding when the stream is cut there, with a restart at every cut if wished."""
     detector = detector_of(*rules)
     findings: dict[str, Finding] = {}
+    state = b""
     for begin, end in itertools.pairwise(sorted({0, len(rows), *cuts})):
         for finding in detector.inspect(frame(rows[begin:end], begin), NOW):
             findings[finding.id] = finding
-        state = detector.snapshot()
+        state = detector.snapshot() or state
         if restarts:
             detector = detector_of(*rules)
-            if state is not None:
-                detector.restore(state)
+            detector.restore(state)
     return findings

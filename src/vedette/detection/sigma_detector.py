@@ -14,7 +14,7 @@ import structlog
 
 from vedette.detection.correlation.attempts import Attempts
 from vedette.detection.correlation.correlator import Correlator, Told, Witness
-from vedette.detection.correlation.gauges import STATISTICS
+from vedette.detection.correlation.gauges import STATISTICS, TEMPORAL
 from vedette.detection.correlation.marks import Marks
 from vedette.detection.correlation.sightings import KEY_SEPARATOR, Batch, FieldValues, Sighting
 from vedette.detection.correlation.single import SingleWindows
@@ -246,16 +246,17 @@ class SigmaDetector:
         self, rule: CorrelationRule, batch: Batch, told: Mapping[str, list[Told]], weights: dict[int, pl.Series]
     ) -> pl.DataFrame | None:
         """What the correlation is about, in order of arrival; None where there is nothing."""
-        frames = []
+        matched, held = [], []
         for part, identifier in enumerate(rule.rules):
             place = self._places.get(identifier)
             if place is not None and batch.has(place):
                 if place not in weights:
                     weights[place] = self._attempts.weigh(batch, place, self._rules.detections[place])
-                frames.append(_of_rule(rule, part, batch, place, weights[place]))
+                matched.append(_of_rule(rule, part, batch, place, weights[place]))
             elif identifier in told:
                 below = next(one.rule for one in self._correlators if one.rule.id == identifier)
-                frames.append(_of_correlation(rule, part, below, batch, told[identifier]))
+                held.append(_of_correlation(rule, part, below, batch, told[identifier]))
+        frames = [*_each_event_once(rule, matched), *held]
         if not frames:
             return None
         frame = frames[0] if len(frames) == 1 else pl.concat(frames).sort("row", "part", maintain_order=True)
@@ -343,6 +344,17 @@ def _of_correlation(
     if rule.type in STATISTICS:
         frame = frame.with_columns(pl.col("value").cast(pl.Float64, strict=False)).filter(pl.col("value").is_finite())
     return frame
+
+
+def _each_event_once(rule: CorrelationRule, frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """An event that several of the rules match counts once; where the rules themselves matter it stays, uncounted."""
+    if len(frames) < 2:
+        return list(frames)
+    frame = pl.concat(frames).sort("row", "part", maintain_order=True)
+    is_first = pl.struct("row", "key").is_first_distinct()
+    if rule.type in TEMPORAL:
+        return [frame.with_columns(weight=pl.when(is_first).then("weight").otherwise(0))]
+    return [frame.filter(is_first)]
 
 
 def _in_order(rules: Sequence[CorrelationRule], detections: Collection[str]) -> list[CorrelationRule]:

@@ -272,11 +272,13 @@ class Correlator:
         """The rows whose id or proof is wanted, few of many."""
         wanted: dict[int, None] = {}
         if len(tally.event_ids) < MAX_EVENT_IDS:
-            counted = (
-                n for n, row in zip(rows, table.rows(rows), strict=True) if row.weight > 0 or not self._counts_attempts
-            )
-            for number, _ in zip(counted, range(MAX_EVENT_IDS), strict=False):
-                wanted[number] = None
+            known = set(tally.event_ids)
+            for number, row in zip(rows, table.rows(rows), strict=False):
+                if row.weight > 0 or not self._counts_attempts:
+                    known.add(row.event_id)
+                    wanted[number] = None
+                if len(known) >= MAX_EVENT_IDS:
+                    break
         waiting = {part: MAX_SAMPLES for part in range(len(self._titles)) if tally.wants_sample(part)}
         if waiting:
             for number, part in zip(rows, table.parts(rows), strict=True):
@@ -309,6 +311,7 @@ class Correlator:
                     self._close(run.key, known, sighting.row, witness, found, told)
                     self._put(run.key, known, sighting, witness)
                 self._newest = max(self._newest, min(run.high, witness.wall + self._span.reach))
+            self._find_soonest()
         if any(witness.marks.passed(source, deadline) is not None for source, deadline in self._soonest.items()):
             for key, known in list(self._keys.items()):
                 if self._close(key, known, None, witness, found, told) and not known.terms:
