@@ -1,6 +1,7 @@
 """Records of the Linux audit system, each by itself.
 
-What the kernel cannot trust it writes in hexadecimal: names of files and users, arguments, whole command lines.
+What the kernel cannot trust it writes in hexadecimal and without quotes: names of files and users, arguments, whole
+command lines.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class AuditFormat(KeyValueFormat):
     """Adds `event.action` after the type, and, of EXECVE, the arguments as one command line."""
 
     def read_pairs(self, lines: pl.Series, context: ParseContext) -> tuple[pl.DataFrame, Captures]:
-        pairs, captures = super().read_pairs(lines, context)
+        pairs, captures = self.read_marked_pairs(lines)
         is_execve = captures[_TYPE] == _EXECVE
         frame = pairs.with_columns(is_argument=is_execve.gather(pairs["row"]) & pairs["key"].str.contains(_ARGUMENT))
         text = pl.col("text")
-        is_encoded = (pl.col("key").is_in(_ENCODED_KEYS) | pl.col("is_argument")) & text.str.contains(_HEXADECIMAL)
+        may_be_encoded = (pl.col("key").is_in(_ENCODED_KEYS) | pl.col("is_argument")) & ~pl.col("is_quoted")
+        is_encoded = may_be_encoded & text.str.contains(_HEXADECIMAL)
         if frame.select(is_encoded.any()).item():
             decoded = pl.when(is_encoded).then(text).str.decode("hex", strict=False).cast(pl.String, strict=False)
             shown = decoded.str.replace_all("\0", " ", literal=True).str.strip_chars_end()
@@ -55,7 +57,7 @@ class AuditFormat(KeyValueFormat):
         added = {"event.action": captures[_TYPE].str.to_lowercase().str.replace_all("_", "-", literal=True)}
         if is_execve.any():
             added["process.command_line"] = _command_lines(frame, lines.len())
-        return frame.drop("is_argument"), {**captures, **added}
+        return frame.drop("is_argument", "is_quoted"), {**captures, **added}
 
 
 def _command_lines(pairs: pl.DataFrame, height: int) -> pl.Series:

@@ -29,15 +29,21 @@ class KeyValueFormat(KeyedFormat):
         return fits & lines.to_frame("line").select(has_parts.fill_null(value=False).alias("fits")).to_series()
 
     def read_pairs(self, lines: pl.Series, context: ParseContext) -> tuple[pl.DataFrame, Captures]:
+        pairs, captures = self.read_marked_pairs(lines)
+        return pairs.drop("is_quoted"), captures
+
+    def read_marked_pairs(self, lines: pl.Series) -> tuple[pl.DataFrame, Captures]:
+        """As `read_pairs`, with a column `is_quoted`: whether the value stood in double quotes."""
         captures = self.captures_of(lines)
         texts = captures.pop("pairs", lines)
         opened = texts.str.replace_all(rf"='({_KEY}=[^']*)'?", "= $1")
         text = pl.col("text")
         pairs = pairs_in(opened, _PAIR).with_columns(
+            is_quoted=text.str.starts_with('"'),
             text=pl.when(text.str.starts_with('"'))
             .then(unquoted(text))
             .when(text.str.starts_with("'"))
             .then(text.str.slice(1).str.strip_suffix("'"))
-            .otherwise(text)
+            .otherwise(text),
         )
         return pairs, captures
