@@ -47,6 +47,17 @@ class QueueSettings(BaseModel):
     max_age_seconds: float = Field(0.005, ge=0.001, le=5.0, description="Longest wait for a batch to fill")
 
 
+class RuleSettings(BaseModel):
+    """Where rules come from, besides those that ship and those in the data folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folders: tuple[Path, ...] = Field((), description="Further folders of Sigma rules; followed while the server runs")
+    import_from: tuple[Path, ...] = Field(
+        (), description="Folders from which rule packs may be imported over the API; the command line needs none"
+    )
+
+
 class Settings(BaseSettings):
     """Everything an operator may set. `monitoring` is read by the sources, which know its fields."""
 
@@ -63,6 +74,7 @@ class Settings(BaseSettings):
     )
     queue: QueueSettings = QueueSettings()
     store: StoreSettings = StoreSettings()
+    rules: RuleSettings = RuleSettings()
     monitoring: dict[str, Any] = Field(default_factory=dict, description="Defaults of the sources, and sources")
 
     @field_validator("host")

@@ -14,7 +14,19 @@ import uvicorn
 from fastapi import FastAPI
 
 from support.journal import Journal
-from vedette.api import FormatsControl, Services, SourcePreview, SourcesControl, SourceView, create_app, server_options
+from vedette.api import (
+    BacktestsControl,
+    ExceptionsControl,
+    FindingsControl,
+    FormatsControl,
+    RulesControl,
+    Services,
+    SourcePreview,
+    SourcesControl,
+    SourceView,
+    create_app,
+    server_options,
+)
 from vedette.health import HealthMonitor, ProcessProbe
 from vedette.live import EventBroadcaster, LiveLimits, WebSocketManager
 from vedette.model.clock import SystemClock
@@ -114,6 +126,7 @@ async def live_server(
     web_root: Path | None = None,
     sources: SourcesControl | None = None,
     library: FormatsControl | None = None,
+    findings: FindingsControl | None = None,
     options: dict[str, Any] | None = None,
     **more: Any,
 ) -> AsyncIterator[LiveServer]:
@@ -126,6 +139,10 @@ async def live_server(
         sockets=sockets,
         sources=sources or NoSources(),
         library=library or cast(FormatsControl, None),
+        rules=more.pop("rules", None) or cast(RulesControl, None),
+        findings=findings or cast(FindingsControl, None),
+        exceptions=more.pop("exceptions", None) or cast(ExceptionsControl, None),
+        backtests=more.pop("backtests", None) or cast(BacktestsControl, None),
         health=more.pop("health", None) or HealthMonitor(ProcessProbe(Path.cwd(), clock), clock),
         stats=lambda: {"rates": {"1s": 0.0}},
         formats=dict,

@@ -3,10 +3,22 @@
 from vedette.api.application import create_app, openapi_document
 from vedette.api.schemas import SourcePreview, SourceView
 from vedette.api.server import server_options
-from vedette.api.services import FormatsControl, Services, SourcesControl
+from vedette.api.services import (
+    BacktestsControl,
+    ExceptionsControl,
+    FindingsControl,
+    FormatsControl,
+    RulesControl,
+    Services,
+    SourcesControl,
+)
 
 __all__ = [
+    "BacktestsControl",
+    "ExceptionsControl",
+    "FindingsControl",
     "FormatsControl",
+    "RulesControl",
     "Services",
     "SourcePreview",
     "SourceView",

@@ -143,7 +143,11 @@ class FindingRow(_Body):
     actions: list[str]
     tags: list[str]
     sources: list[str]
-    status: str
+    status: str = Field(examples=["acknowledged"])
+    note: str = Field("", description="What was said when its status was set")
+    status_by: str = ""
+    status_at: datetime | None = None
+    muted: bool = Field(False, description="Nobody wants to hear of it at the moment")
     details: dict[str, str | int | float]
 
 

@@ -21,7 +21,33 @@ from vedette.api.format_bodies import (
     ProposalPage,
     TestLines,
 )
-from vedette.api.schemas import SourcePreview, SourceView
+from vedette.api.rule_bodies import (
+    AuditPage,
+    BacktestAsk,
+    BacktestList,
+    BacktestRow,
+    ExceptionAsk,
+    ExceptionEffect,
+    ExceptionPage,
+    ExceptionRow,
+    IncidentPage,
+    IncidentRow,
+    MuteAsk,
+    MuteList,
+    MuteRow,
+    PackImported,
+    PackList,
+    PackSource,
+    ReadinessBody,
+    RuleCheck,
+    RuleDetail,
+    RulePage,
+    RuleProblems,
+    RuleSwitch,
+    RuleText,
+    TriageAsk,
+)
+from vedette.api.schemas import FindingPage, FindingRow, SourcePreview, SourceView
 from vedette.configdb import ProposalState
 from vedette.health import HealthMonitor
 from vedette.live import EventBroadcaster, WebSocketManager
@@ -90,6 +116,118 @@ class FormatsControl(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RuleFilter:
+    """Which rules are asked for; None is any. `text` is looked for in title, id, file and tags."""
+
+    pack: str | None = None
+    level: str | None = None
+    enabled: bool | None = None
+    readiness: str | None = None
+    text: str | None = None
+
+
+class RulesControl(Protocol):
+    """Rules as the API sees them. Thread-safe; every method blocks. Raises Refused for what does not exist or cannot be
+    done as things are, SettingsError for what a person must mend.
+
+    Every change is durable, and in effect for events that come later, when the call returns.
+    """
+
+    def page(self, wanted: RuleFilter, *, limit: int, cursor: str | None) -> RulePage: ...
+
+    def problems(self) -> RuleProblems: ...
+
+    def packs(self) -> PackList: ...
+
+    def readiness(self) -> ReadinessBody: ...
+
+    def get(self, rule_id: str) -> RuleDetail: ...
+
+    def check(self, body: RuleText) -> RuleCheck: ...
+
+    def put(self, rule_id: str, body: RuleText) -> RuleDetail: ...
+
+    def delete(self, rule_id: str) -> None: ...
+
+    def switch(self, rule_id: str, body: RuleSwitch) -> RuleDetail: ...
+
+    def import_from(self, body: PackSource) -> PackImported:
+        """A pack from a folder or zip on the server, inside the allowed folders."""
+        ...
+
+    def import_zip(self, name: str, content: bytes) -> PackImported: ...
+
+    def remove_pack(self, name: str) -> None: ...
+
+
+class BacktestsControl(Protocol):
+    """Rules tried on stored events, in threads of their own. Thread-safe; raises Refused and SettingsError."""
+
+    def start(self, body: BacktestAsk) -> BacktestRow:
+        """Begin, or wait until one of those that run has ended. Raises Refused when too many wait."""
+        ...
+
+    def get(self, identifier: str) -> BacktestRow: ...
+
+    def list(self) -> BacktestList: ...
+
+    def cancel(self, identifier: str) -> BacktestRow: ...
+
+
+class ExceptionsControl(Protocol):
+    """Exceptions and mutes as the API sees them. Thread-safe; every method blocks. Raises Refused, QueryError for a
+    condition that is no query, SettingsError for an end that cannot be.
+
+    Every change is durable, and in effect for events that come later, when the call returns.
+    """
+
+    def page(self, *, active: bool | None, limit: int, cursor: str | None) -> ExceptionPage: ...
+
+    def get(self, identifier: str) -> ExceptionRow: ...
+
+    def preview(self, body: ExceptionAsk) -> ExceptionEffect: ...
+
+    def add(self, body: ExceptionAsk) -> ExceptionRow: ...
+
+    def end(self, identifier: str) -> ExceptionRow: ...
+
+    def mutes(self) -> MuteList: ...
+
+    def mute(self, body: MuteAsk) -> MuteRow: ...
+
+    def unmute(self, identifier: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FindingFilter:
+    """Which findings are asked for; None is any. `entity` is `column:value`, or a value of any column."""
+
+    min_severity: int = 1
+    rule: str | None = None
+    status: str | None = None
+    entity: str | None = None
+    muted: bool | None = False
+
+
+class FindingsControl(Protocol):
+    """Findings and incidents with what people decided about them. Thread-safe; every method blocks; raises Refused."""
+
+    def page(self, wanted: FindingFilter, *, limit: int, cursor: str | None) -> FindingPage: ...
+
+    def get(self, identifier: str) -> FindingRow: ...
+
+    def triage(self, identifier: str, body: TriageAsk) -> FindingRow: ...
+
+    def incidents(self, *, status: str | None, min_severity: int, limit: int, cursor: str | None) -> IncidentPage: ...
+
+    def incident(self, identifier: str) -> IncidentRow: ...
+
+    def triage_incident(self, identifier: str, body: TriageAsk) -> IncidentRow: ...
+
+    def audit(self, *, subject: str | None, limit: int, cursor: str | None) -> AuditPage: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """`stats` gives numbers by name for `/api/v1/stats` (rates, queue, pipeline); `formats` gives what is known of each
     source's format by source id; `template_ids` gives every id that a template has had, by one of them. All are quick.
@@ -101,6 +239,10 @@ class Services:
     sockets: WebSocketManager
     sources: SourcesControl
     library: FormatsControl
+    rules: RulesControl
+    findings: FindingsControl
+    exceptions: ExceptionsControl
+    backtests: BacktestsControl
     health: HealthMonitor
     stats: Callable[[], Mapping[str, Any]]
     formats: Callable[[], Mapping[str, Any]]

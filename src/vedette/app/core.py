@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import Engine
+
 from vedette.analysis import default_analysers
+from vedette.app.detection import CONFIG_FILE, Detection, open_detection
+from vedette.configdb import open_database
 from vedette.detection import default_detectors
 from vedette.formats import FormatEngine, FormatLibrary, Unread, load_library
 from vedette.formats.learning import UnreadSampler
@@ -19,18 +23,17 @@ from vedette.queue import RealtimeIngestionQueue
 from vedette.settings import Settings
 from vedette.store import DataFolder, DuckDbStore
 
-CONFIG_FILE: Final = "config.sqlite"
-"""Database of what people decide, inside the data folder."""
 USER_FORMATS: Final = "formats"
 """Folder of the operator's own format files, inside the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Middle:
-    """The pure middle: what is known of formats, the engine that remembers the sources, the judge over all."""
+    """The pure middle: what is known of formats, the engine that remembers the sources, the rules, the judge over all."""
 
     library: FormatLibrary
     engine: FormatEngine
+    detection: Detection
     judge: Judge
 
 
@@ -41,6 +44,7 @@ class Core:
     clock: Clock
     folder: DataFolder
     store: DuckDbStore
+    database: Engine
     middle: Middle
     queue: RealtimeIngestionQueue
     pipeline: Pipeline
@@ -49,6 +53,7 @@ class Core:
     def close(self) -> None:
         """Checkpoint, release the folder. Safe to call twice."""
         self.store.close()
+        self.database.dispose()
         self.folder.close()
 
 
@@ -62,11 +67,13 @@ def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None
             memory_limit_bytes=settings.store.memory_limit_bytes,
             threads=settings.store.threads,
         )
+        database = open_database(folder.path / CONFIG_FILE)
     except BaseException:
         folder.close()
         raise
     sampler = UnreadSampler()
-    middle = build_middle(settings.data_dir, clock, unread=sampler.add)
+    detection = open_detection(settings, clock, database=database)
+    middle = build_middle(settings.data_dir, clock, detection=detection, unread=sampler.add)
     middle.judge.restore(store.state())
     queue = RealtimeIngestionQueue(
         clock=clock,
@@ -75,16 +82,14 @@ def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None
         max_age_seconds=settings.queue.max_age_seconds,
     )
     pipeline = Pipeline(queue=queue, judge=middle.judge, store=store, tell=tell, clock=clock)
-    return Core(clock, folder, store, middle, queue, pipeline, sampler)
+    return Core(clock, folder, store, database, middle, queue, pipeline, sampler)
 
 
-def build_middle(
-    data_dir: Path | None, clock: Clock, *, with_rules: bool = True, unread: Unread | None = None
-) -> Middle:
+def build_middle(data_dir: Path | None, clock: Clock, *, detection: Detection, unread: Unread | None = None) -> Middle:
     """Formats that ship and the operator's own, detectors, analysers. Blocks. `unread` is told lines nobody explains."""
     library = load_library(data_dir / USER_FORMATS if data_dir else None)
     engine = FormatEngine(library, unread=unread)
-    detectors = default_detectors() if with_rules else ()
+    detectors = (*(default_detectors() if detection.with_shipped else ()), detection.detector)
     judge = Judge(
         decoder=engine,
         detectors=detectors,
@@ -92,7 +97,7 @@ def build_middle(
         clock=clock,
         memories=(engine.templates,),
     )
-    return Middle(library, engine, judge)
+    return Middle(library, engine, detection, judge)
 
 
 def check_format(library: FormatLibrary, name: str | None) -> None:

@@ -40,7 +40,8 @@ from vedette.api.format_bodies import (
     TestLines,
 )
 from vedette.api.problems import Refused, not_found
-from vedette.app.core import CONFIG_FILE, USER_FORMATS
+from vedette.app.core import USER_FORMATS
+from vedette.app.detection import CONFIG_FILE
 from vedette.app.format_files import FormatFolder
 from vedette.configdb import Proposal, ProposalQueue, ProposalState, open_database
 from vedette.formats import FormatEngine, FormatLibrary, load_library

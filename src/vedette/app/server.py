@@ -15,12 +15,24 @@ import uvicorn
 from pydantic import TypeAdapter
 
 import vedette
+from vedette.analysis.incidents import incidents_of
 from vedette.api import Services, create_app, server_options
-from vedette.app.core import CONFIG_FILE, USER_FORMATS, open_core
+from vedette.app.backtest_control import BacktestControl
+from vedette.app.core import USER_FORMATS, open_core
+from vedette.app.exception_control import ExceptionControl
+from vedette.app.finding_control import FindingControl
 from vedette.app.formats import FormatControl
+from vedette.app.rule_control import RuleControl
 from vedette.app.sources import RunSources, SourceControl
-from vedette.app.upkeep import follow_formats, keep_retention, learn_formats, tell_metrics
-from vedette.configdb import ConfigManager, ProposalQueue, open_database
+from vedette.app.upkeep import (
+    follow_formats,
+    follow_rules,
+    keep_retention,
+    learn_formats,
+    survey_events,
+    tell_metrics,
+)
+from vedette.configdb import AuditTrail, ConfigManager, ExceptionBook, ProposalQueue, RuleStates, TriageBook
 from vedette.demo import DemoWriter
 from vedette.health import HealthMonitor, ProcessProbe, RateMeter
 from vedette.live import EventBroadcaster, WebSocketManager
@@ -64,7 +76,7 @@ class Server:
     def _join(self, sources: RunSources, *, demo: bool) -> None:
         core = self._core
         store = core.store
-        database = open_database(self.data_dir / CONFIG_FILE)
+        database = core.database
         self._config = ConfigManager(database, TypeAdapter(LogSourceConfig), self._clock)
         self._formats = FormatControl(
             folder=self.data_dir / USER_FORMATS,
@@ -73,6 +85,7 @@ class Server:
             sampler=core.sampler,
             clock=self._clock,
         )
+        self._join_detection()
         self._demo = DemoWriter(self.data_dir / DEMO_FOLDER, clock=self._clock) if demo else None
         self._broadcaster = EventBroadcaster(
             epoch=store.epoch,
@@ -99,6 +112,7 @@ class Server:
         self._health.register("live", self._sockets.health)
         self._health.register("configuration", self._configuration_health)
         self._health.register("formats", self._formats.health)
+        self._health.register("rules", self._rules.health)
         self._app = create_app(
             Services(
                 store=store,
@@ -106,6 +120,10 @@ class Server:
                 sockets=self._sockets,
                 sources=self._sources,
                 library=self._formats,
+                rules=self._rules,
+                findings=self._findings,
+                exceptions=self._exceptions,
+                backtests=self._backtests,
                 health=self._health,
                 stats=self.stats,
                 formats=self._formats_of_sources,
@@ -114,6 +132,37 @@ class Server:
                 template_ids=core.middle.engine.templates.aliases,
                 web_root=WEB_ROOT,
             )
+        )
+
+    def _join_detection(self) -> None:
+        """What people decide about rules and findings."""
+        core, detection = self._core, self._core.middle.detection
+        book = ExceptionBook(core.database, self._clock)
+        self._rules = RuleControl(
+            library=detection.library,
+            detector=detection.detector,
+            states=RuleStates(core.database, self._clock),
+            book=book,
+            store=core.store,
+            clock=self._clock,
+            import_from=self._settings.rules.import_from,
+        )
+        self._rules.note_compiled(detection.compiled)
+        self._backtests = BacktestControl(store=core.store, library=detection.library, clock=self._clock)
+        self._exceptions = ExceptionControl(
+            book=book,
+            store=core.store,
+            backtests=self._backtests,
+            is_rule=self._rules.is_rule,
+            tell=detection.detector.exclusions.use,
+            clock=self._clock,
+        )
+        self._findings = FindingControl(
+            store=core.store,
+            triage=TriageBook(core.database, self._clock),
+            book=book,
+            trail=AuditTrail(core.database),
+            incidents_of=incidents_of,
         )
 
     @property
@@ -175,6 +224,7 @@ class Server:
             for task in (*beside, pipeline, serving):
                 task.cancel()
             self._broadcaster.close()
+            await asyncio.to_thread(self._backtests.close)
             await asyncio.to_thread(self._core.close)
             self._config.close()
         for task in (pipeline, serving):
@@ -206,6 +256,8 @@ class Server:
         yield keep_retention(self._core.store, self._settings.store, self._clock)
         yield tell_metrics(self._broadcaster, self._health, self.stats)
         yield follow_formats(self._formats)
+        yield follow_rules(self._rules)
+        yield survey_events(self._rules)
         yield learn_formats(self._formats, self._core.store, self._sources.with_wished_format())
         if self._demo is not None:
             yield self._demo.run()

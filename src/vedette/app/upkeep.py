@@ -1,4 +1,5 @@
-"""What happens beside the stream: retention, the formats' folder, learning, and the numbers told once a second."""
+"""What happens beside the stream: retention, the folders of formats and rules, learning, readiness, and the numbers told
+once a second."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from vedette.app.formats import FormatControl
+from vedette.app.rule_control import RuleControl
 from vedette.health import HealthMonitor
 from vedette.live import EventBroadcaster
 from vedette.model.clock import Clock
@@ -21,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 _RETENTION_EVERY: Final = timedelta(minutes=10)
 _FORMATS_EVERY: Final = timedelta(seconds=2)
+_RULES_EVERY: Final = timedelta(seconds=3)
+_FIRST_SURVEY_AFTER: Final = timedelta(seconds=5)
+_SURVEY_EVERY: Final = timedelta(minutes=10)
 _LEARNING_EVERY: Final = timedelta(seconds=1)
 _METRICS_EVERY: Final = timedelta(seconds=1)
 
@@ -55,6 +60,28 @@ async def follow_formats(formats: FormatControl) -> None:
             await asyncio.to_thread(formats.reload_if_changed)
         except Exception:
             log.exception("formats_not_reloaded")
+
+
+async def follow_rules(rules: RuleControl) -> None:
+    """Use what was changed in the folders of rules by hand, within seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(_RULES_EVERY.total_seconds())
+        try:
+            await asyncio.to_thread(rules.reload)
+        except Exception:
+            log.exception("rules_not_reloaded")
+
+
+async def survey_events(rules: RuleControl) -> None:
+    """Find out which rules could fire on the events at hand, soon and every ten minutes, until cancelled."""
+    wait = _FIRST_SURVEY_AFTER
+    while True:
+        await asyncio.sleep(wait.total_seconds())
+        try:
+            await asyncio.to_thread(rules.survey)
+        except Exception:
+            log.exception("survey_failed")
+        wait = _SURVEY_EVERY
 
 
 async def learn_formats(formats: FormatControl, store: EventStore, but: Set[str]) -> None:

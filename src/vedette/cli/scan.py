@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
@@ -54,13 +55,20 @@ def scan(
     format_name: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Use this format instead of detecting it.")
     ] = None,
-    no_default_rules: Annotated[bool, typer.Option("--no-default-rules", help="Parse and score only.")] = False,
+    rules: Annotated[
+        list[Path] | None,
+        typer.Option("--rules", metavar="DIR", help="Also use the Sigma rules of this folder, file or zip. Repeatable."),
+    ] = None,
+    no_default_rules: Annotated[
+        bool,
+        typer.Option("--no-default-rules", help="Only the rules of --rules; without those, parse and score only."),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Parse and judge files, folders or standard input (-), and store nothing.
 
-    Reads plain, gz, bz2, xz, zst, and EVTX with the extra `evtx`, with the formats of the data folder beside
-    those that ship.
+    Reads plain, gz, bz2, xz, zst, and EVTX with the extra `evtx`, with the formats and rules of the data folder
+    beside those that ship.
     Exit status: 0 clean, 1 when a finding has severity 7 or more,
     2 on a usage error.
 
@@ -68,9 +76,10 @@ def scan(
     Examples:
       vedette scan /var/log/auth.log
       vedette scan /var/log/nginx --output ndjson | jq 'select(.kind=="finding")'
+      vedette scan events.jsonl --rules sigma/rules/windows
       zcat old.gz | vedette scan - --reference-time 2025-12-31T00:00:00Z
     """
-    from vedette.app import build_middle, check_format
+    from vedette.app import build_middle, check_format, scan_detection
     from vedette.app.sources import history_sources
     from vedette.cli.own_log import set_up_logging
     from vedette.model.clock import SystemClock
@@ -80,7 +89,8 @@ def scan(
     reference = _moment(reference_time) if reference_time else None
     clock = SystemClock()
     settings = Settings.load(data_dir=data_dir)
-    middle = build_middle(settings.data_dir, clock, with_rules=not no_default_rules)
+    detection = scan_detection(settings, clock, folders=rules or (), with_default=not no_default_rules)
+    middle = build_middle(settings.data_dir, clock, detection=detection)
     check_format(middle.library, format_name)
     histories = history_sources(settings, paths, timezone=timezone, format_name=format_name, clock=clock)
     reporter: Reporter = _NdjsonReporter() if output is Output.NDJSON else _TableReporter()
@@ -91,7 +101,11 @@ def scan(
             reporter.events(judged.events)
             findings |= {finding.id: finding for finding in judged.findings}
     complain_of(
-        [*map(str, middle.library.problems), *(problem for history in histories for problem in history.problems)],
+        [
+            *map(str, middle.library.problems),
+            *map(str, detection.problems),
+            *(problem for history in histories for problem in history.problems),
+        ],
         [file for history in histories for file in history.left_out],
     )
     ordered = sorted(findings.values(), key=lambda finding: finding.last_seen)

@@ -14,6 +14,7 @@ import httpx
 import polars as pl
 import pytest
 
+from support.deciding import Deciding
 from support.journal import NOON, events_of, finding_of
 from support.serving import LiveServer, NoSources, broadcaster_of, live_server
 from vedette.api import create_app, schemas
@@ -44,9 +45,10 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-async def server(store: MemoryStore) -> AsyncIterator[LiveServer]:
-    async with live_server(store, broadcaster_of(store)) as running:
-        yield running
+async def server(store: MemoryStore, tmp_path: Path) -> AsyncIterator[LiveServer]:
+    with Deciding(tmp_path, store) as deciding:
+        async with live_server(store, broadcaster_of(store), findings=deciding.findings) as running:
+            yield running
 
 
 @pytest.fixture

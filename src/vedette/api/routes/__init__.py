@@ -2,11 +2,30 @@
 
 from fastapi import APIRouter
 
-from vedette.api.routes import events, findings, formats, health, live, sources, stats
+from vedette.api.routes import (
+    audit,
+    backtests,
+    events,
+    exceptions,
+    findings,
+    formats,
+    health,
+    incidents,
+    live,
+    rules,
+    sources,
+    stats,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     findings.router,
+    incidents.router,
+    rules.router,
+    exceptions.router,
+    exceptions.mutes,
+    backtests.router,
+    audit.router,
     sources.router,
     formats.router,
     stats.router,
