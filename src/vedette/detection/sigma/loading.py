@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vedette.detection.sigma.documents import RuleDocument, documents_in
+from vedette.detection.sigma.own_keys import own_keys
 from vedette.detection.sigma.references import CorrelationDraft, draft_of, resolved
 from vedette.detection.sigma.rules import (
     LEVELS,
@@ -159,6 +160,8 @@ def _head_of(document: RuleDocument, pack: str) -> tuple[dict[str, Any], list[tu
             remedy = "use one of " + ", ".join(LEVELS)
             notes.append((f"the level {level!r} does not exist; medium is used", remedy, "level:"))
         level = "medium"
+    own, own_notes = own_keys(content.get("vedette"))
+    notes += own_notes
     identifier = _text(content.get("id")).lower()
     if not identifier:
         identifier = str(uuid.uuid5(_NAMESPACE, f"{pack}\n{document.name}\n{title}"))
@@ -179,6 +182,7 @@ def _head_of(document: RuleDocument, pack: str) -> tuple[dict[str, Any], list[tu
         "path": document.path,
         "line": document.line,
         "source_text": document.text,
+        "own": own,
     }, notes
 
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from vedette.detection.sigma.documents import RuleDocument
-from vedette.detection.sigma.rules import CorrelationRule, CorrelationType, Rule, RuleProblem
+from vedette.detection.sigma.occurrences import OccurrenceFault, occurrence_of, rules_in, with_ids
+from vedette.detection.sigma.rules import CorrelationRule, CorrelationType, Occurrence, Rule, RuleProblem
 
 _MAX_REFERENCES: Final = 1_000
 _TIMESPAN: Final = re.compile(r"([0-9]{1,9})([smhdwMy])")
@@ -112,7 +113,8 @@ def _with_ids(rule: CorrelationRule, names: Mapping[str, str]) -> CorrelationRul
         alias: {names.get(one.lower(), one): field for one, field in fields.items()}
         for alias, fields in rule.aliases.items()
     }
-    return replace(rule, rules=tuple(names[one.lower()] for one in rule.rules), aliases=aliases)
+    occurrence = None if rule.occurrence is None else with_ids(rule.occurrence, names)
+    return replace(rule, rules=tuple(names[one.lower()] for one in rule.rules), aliases=aliases, occurrence=occurrence)
 
 
 def _in_cycle(start: str, rules: Mapping[str, CorrelationRule]) -> list[str]:
@@ -134,7 +136,8 @@ def _rule(head: Mapping[str, Any], written: object) -> CorrelationRule:
     if not isinstance(written, dict):
         raise _Wrong("`correlation` is no mapping")
     kind = _kind(written.get("type"))
-    rules = _references(written)
+    occurrence = _occurrence(written.get("condition"), kind)
+    rules = _references(written, occurrence)
     operators, value_field, percentile = _condition(written.get("condition"), kind)
     return CorrelationRule(
         **head,
@@ -143,6 +146,7 @@ def _rule(head: Mapping[str, Any], written: object) -> CorrelationRule:
         group_by=_names_of(written.get("group-by", written.get("group_by")), "group-by"),
         timespan=_timespan(written.get("timespan", written.get("timeframe"))),
         conditions=operators,
+        occurrence=occurrence,
         value_field=value_field,
         percentile=percentile,
         aliases=_aliases(written.get("aliases")),
@@ -158,11 +162,28 @@ def _kind(written: object) -> CorrelationType:
         raise _Wrong(f"the correlation type {written!r} does not exist", f"use one of {known}", "type:") from None
 
 
-def _references(written: Mapping[str, Any]) -> tuple[str, ...]:
+def _occurrence(written: object, kind: CorrelationType) -> Occurrence | None:
+    """Sigma's extended condition, which only the temporal types have."""
+    if not isinstance(written, str):
+        return None
+    if kind not in {CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED}:
+        remedy = "compare a number: `gte: 10`; only temporal and temporal_ordered take conditions over rules"
+        raise _Wrong(f"the condition {written!r} does not fit the type {kind}", remedy, "condition:")
+    try:
+        return occurrence_of(written)
+    except OccurrenceFault as fault:
+        remedy = "join rules with `and`, `or`, `not` and brackets"
+        raise _Wrong(f"the condition {written!r} cannot be read: {fault}", remedy, "condition:") from None
+
+
+def _references(written: Mapping[str, Any], occurrence: Occurrence | None) -> tuple[str, ...]:
     rules = _names_of(written.get("rules"), "rules")
-    condition = written.get("condition")
-    if not rules and isinstance(condition, str):
-        rules = tuple(dict.fromkeys(re.findall(r"(?!and\b)[A-Za-z_][A-Za-z0-9_-]*", condition)))
+    if occurrence is not None:
+        named = rules_in(occurrence)
+        if rules and (odd := set(named) ^ set(rules)):
+            remedy = "name the same rules in both, or leave `rules` out"
+            raise _Wrong(f"{min(odd)!r} stands only in one of `rules` and `condition`", remedy, "condition:")
+        rules = rules or named
     if not rules:
         raise _Wrong("the correlation refers to no rule", "list ids or names under `rules`")
     if len(rules) > _MAX_REFERENCES:
@@ -194,12 +215,6 @@ def _timespan(written: object) -> timedelta:
 def _condition(written: object, kind: CorrelationType) -> tuple[tuple[tuple[str, float], ...], str | None, float]:
     is_temporal = kind in {CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED}
     if isinstance(written, str):
-        if not is_temporal or re.search(r"\b(?:or|not)\b|[()]", written):
-            raise _Wrong(
-                f"the condition {written!r} is not supported",
-                "join rules with `and` (types temporal and temporal_ordered), or compare a number: `gte: 10`",
-                "condition:",
-            )
         return (), None, 50.0
     if written is None and is_temporal:
         return (), None, 50.0
