@@ -18,7 +18,7 @@ import json
 import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -32,7 +32,10 @@ from vedette.model.findings import Evidence, Finding
 from vedette.model.severity import SeverityFactor
 
 _HOUR: Final = timedelta(hours=1)
+_NEVER: Final = 1 << 62
 _SHARDS: Final = 8
+_DAYS_UNTIL_NOTED: Final = 7
+"""How exactly it is known when a value was last met: enough to forget the oldest, and seldom to be written."""
 _MAX_KEY: Final = 200
 _DIGITS: Final = re.compile(r"\d+")
 _PRIVILEGED: Final = re.compile(
@@ -42,12 +45,16 @@ _PRIVILEGED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoveltyRule:
-    """When novelty speaks, and its bounds. `max_values` are kept by source and kind, those met longest ago are forgotten
-    first; `max_per_hour` new values of a source and kind become part of findings."""
+    """When novelty speaks, and its bounds.
+
+    What is older than `reach` when it is read is history: learned, not told. `max_values` are kept by source and kind,
+    those met longest ago are forgotten first; `max_per_hour` new values of a source and kind become part of findings.
+    """
 
     id: str = "vedette.novelty"
     learning: timedelta = timedelta(days=1)
     learning_events: int = 2_000
+    reach: timedelta = timedelta(days=30)
     max_new_per_day: int = 5
     max_per_hour: int = 50
     max_values: int = 2_048
@@ -149,7 +156,8 @@ class _File:
 
 @dataclass(slots=True)
 class _Shelf:
-    """The known values of a kind: the hour each came, the day it was last met; new values by hour."""
+    """The known values of a kind: the hour each came, the day it was last met (to a week), the piece it is kept in; and
+    how many were new by hour."""
 
     values: dict[str, list[int]] = field(default_factory=dict)
     new: dict[int, int] = field(default_factory=dict)
@@ -272,21 +280,25 @@ class Novelty:
         """Learn values with the hours they came in; what grew because they are worth a word."""
         watched, shelf = self._sources[source], self._shelf(source, kind)
         worth: dict[str, int] = {}
+        rare_hour, is_rare = -1, False
+        speaks_from = min((one.mature for one in watched.files.values() if one.mature is not None), default=_NEVER)
+        history = (now - self._rule.reach).timestamp() // 3_600
         for value, hour in sorted(values, key=lambda pair: pair[1]):
             day = hour // 24
             if (entry := shelf.values.get(value)) is not None:
-                if entry[1] < day:
+                if _is_long_ago(entry, day):
                     entry[1] = day
-                    self.memory.changed(_piece(source, kind.name, value))
+                    self.memory.changed(f"{source}/{kind.name}/{entry[2]}")
                 continue
-            may_speak = shelf.is_rare(hour, self._rule.max_new_per_day) and self._is_new(kind, value, shelf)
+            if hour != rare_hour:
+                rare_hour, is_rare = hour, shelf.is_rare(hour, self._rule.max_new_per_day)
+            may_speak = is_rare and hour >= speaks_from and hour >= history and self._is_new(kind, value, shelf)
             number = shelf.note_new(hour)
-            shelf.values[value] = [hour, day]
+            shard = zlib.crc32(value.encode(errors="surrogatepass")) % _SHARDS
+            shelf.values[value] = [hour, day, shard]
             self._size += 1
-            self.memory.changed(_piece(source, kind.name, value))
-            if not may_speak or not any(
-                one.mature is not None and hour >= one.mature for one in watched.files.values()
-            ):
+            self.memory.changed(f"{source}/{kind.name}/{shard}")
+            if not may_speak:
                 continue
             if number > self._rule.max_per_hour:
                 self.capped += 1
@@ -359,9 +371,9 @@ class Novelty:
 
     def _thin(self, source: str, kind: str, shelf: _Shelf, kept: int) -> None:
         oldest = sorted(shelf.values.items(), key=lambda item: item[1][1])[: len(shelf.values) - kept]
-        for value, _ in oldest:
+        for value, entry in oldest:
             del shelf.values[value]
-            self.memory.changed(_piece(source, kind, value))
+            self.memory.changed(f"{source}/{kind}/{entry[2]}")
         self.forgotten += len(oldest)
         self._size -= len(oldest)
 
@@ -378,7 +390,8 @@ class Novelty:
         if watched is None:
             return b""
         values = watched.shelves.get(kind, _Shelf()).values
-        return _json({value: entry for value, entry in values.items() if _shard(value) == int(shard)})
+        number = int(shard)
+        return _json({value: entry[:2] for value, entry in values.items() if entry[2] == number})
 
     def _read(self, key: str, piece: bytes) -> None:
         state = json.loads(piece)
@@ -394,8 +407,8 @@ class Novelty:
             for name, new in state["new"].items():
                 watched.shelves.setdefault(name, _Shelf()).new = {int(hour): count for hour, count in new.items()}
             return
-        source, kind, _ = parts
-        values = {str(value): [int(first), int(last)] for value, (first, last) in state.items()}
+        source, kind, shard = parts
+        values = {str(value): [int(first), int(last), int(shard)] for value, (first, last) in state.items()}
         self._sources.setdefault(source, _Watched(0, 0)).shelves.setdefault(kind, _Shelf()).values.update(values)
         self._size += len(values)
 
@@ -417,6 +430,8 @@ class _Rows:
         """By source the values that are not known or not known today, each with the hour it first comes in."""
         if kind.needs and self._events[kind.needs].null_count() == self._events.height:
             return []
+        if self._is_one_source and self._are_known(kind, known(self._sources[0], kind)):
+            return []
         met = self._distinct(kind)
         found: dict[str, list[tuple[str, int]]] = {}
         by_source: dict[str, dict[str, list[int]]] = {}
@@ -427,17 +442,27 @@ class _Rows:
                 values = by_source[source] = known(source, kind)
             key = _key(value)
             entry = values.get(key)
-            if entry is None or entry[1] < hour // 24:
+            if entry is None or _is_long_ago(entry, hour // 24):
                 found.setdefault(source, []).append((key, hour))
         return list(found.items())
 
+    def _are_known(self, kind: Kind, values: Mapping[str, list[int]]) -> bool:
+        """Whether nothing is to be learned: what it mostly is, and quicker to see than where each value comes first."""
+        today = max(self._hours) // 24
+        met = self._of(kind, [kind.value.alias("value")])["value"].unique().to_list()
+        entries = (values.get(_key(value)) for value in met if value is not None)
+        return all(entry is not None and not _is_long_ago(entry, today) for entry in entries)
+
+    def _of(self, kind: Kind, columns: Sequence[pl.Expr | pl.Series | str]) -> pl.DataFrame:
+        if kind.condition is None:
+            return self._events.select(columns)
+        return self._events.select(*columns, holds=kind.condition).filter("holds").drop("holds")
+
     def _distinct(self, kind: Kind) -> pl.DataFrame:
         """The values with the first run of their source that has them."""
-        rows = self._events.with_columns(self._run_of_row)
-        if kind.condition is not None:
-            rows = rows.filter(kind.condition)
-        met = rows.select(kind.value.alias("value"), "run", "vedette.source")
-        met = met.filter(pl.col("value").is_not_null()) if met["value"].null_count() else met
+        columns = [kind.value.alias("value"), self._run_of_row, *([] if self._is_one_source else ["vedette.source"])]
+        rows = self._of(kind, columns)
+        met = rows.filter(pl.col("value").is_not_null()) if rows["value"].null_count() else rows
         keys = ["value"] if self._is_one_source else ["value", "vedette.source"]
         return met.unique(keys, keep="first", maintain_order=True)
 
@@ -568,12 +593,8 @@ def _key(value: str) -> str:
     return value[:_MAX_KEY]
 
 
-def _shard(value: str) -> int:
-    return zlib.crc32(value.encode(errors="surrogatepass")) % _SHARDS
-
-
-def _piece(source: str, kind: str, value: str) -> str:
-    return f"{source}/{kind}/{_shard(value)}"
+def _is_long_ago(entry: Sequence[int], day: int) -> bool:
+    return entry[1] + _DAYS_UNTIL_NOTED <= day
 
 
 def _json(state: object) -> bytes:
