@@ -92,6 +92,7 @@ _USER: Final = pl.col("user.name")
 _PROGRAM: Final = pl.coalesce(
     "process.executable", pl.col("process.command_line").str.extract(r'^\s*"?([^\s"]+)')
 ).str.extract(r"([^/\\]+)$")
+_HAS_PROGRAM: Final = pl.col("process.executable").is_not_null() | pl.col("process.command_line").is_not_null()
 _LOGIN: Final = pl.concat_str(_USER, pl.lit(" on "), pl.col("host.name").fill_null("?"))
 _VALID_ACCOUNTS: Final = ("attack.initial_access", "attack.t1078")
 
@@ -118,7 +119,7 @@ KINDS: Final = (
          "The user {value} has never been named on {source} in {time}.", 2, "iam", (),
          ("Find out whether somebody created this account on purpose.",)),
     Kind("command", "commands", "process.command_line",
-         pl.concat_str(_USER.fill_null("?"), pl.lit(" runs "), _PROGRAM), _PROGRAM.is_not_null(), "",
+         pl.concat_str(_USER.fill_null("?"), pl.lit(" runs "), _PROGRAM), _HAS_PROGRAM, "",
          "{value} for the first time",
          "{value}: that has never been seen on {source} in {time}.", 3, "process", ("attack.execution", "attack.t1059"),
          ("Look at the whole command line and at who started it; ask that person whether they meant it.",)),
@@ -449,22 +450,28 @@ class _Rows:
     def _are_known(self, kind: Kind, values: Mapping[str, list[int]]) -> bool:
         """Whether nothing is to be learned: what it mostly is, and quicker to see than where each value comes first."""
         today = max(self._hours) // 24
-        met = self._of(kind, [kind.value.alias("value")])["value"].unique().to_list()
-        entries = (values.get(_key(value)) for value in met if value is not None)
+        met = self._of(kind)["value"].unique().to_list()
+        entries = (values.get(_key(value)) for value in met)
         return all(entry is not None and not _is_long_ago(entry, today) for entry in entries)
 
-    def _of(self, kind: Kind, columns: Sequence[pl.Expr | pl.Series | str]) -> pl.DataFrame:
+    def _of(self, kind: Kind, *columns: str) -> pl.DataFrame:
+        """`value` and these columns (`run` is one) where the kind has a value. Values are made for these rows only."""
+        wanted = list(dict.fromkeys([*kind.value.meta.root_names(), *columns]))
+        told = [self._run_of_row if name == "run" else pl.col(name) for name in wanted]
         if kind.condition is None:
-            return self._events.select(columns)
-        return self._events.select(*columns, holds=kind.condition).filter("holds").drop("holds")
+            rows = self._events.select(told)
+        else:
+            rows = self._events.select(*told, holds=kind.condition).filter("holds")
+        rows = rows.select(kind.value.alias("value"), *columns)
+        return rows.filter(pl.col("value").is_not_null()) if rows["value"].null_count() else rows
 
     def _distinct(self, kind: Kind) -> pl.DataFrame:
         """The values with the first run of their source that has them."""
-        columns = [kind.value.alias("value"), self._run_of_row, *([] if self._is_one_source else ["vedette.source"])]
-        rows = self._of(kind, columns)
-        met = rows.filter(pl.col("value").is_not_null()) if rows["value"].null_count() else rows
-        keys = ["value"] if self._is_one_source else ["value", "vedette.source"]
-        return met.unique(keys, keep="first", maintain_order=True)
+        if self._is_one_source:
+            return self._of(kind, "run").unique("value", keep="first", maintain_order=True)
+        return self._of(kind, "run", "vedette.source").unique(
+            ["value", "vedette.source"], keep="first", maintain_order=True
+        )
 
     def first_rows(self, kind: Kind, source: str, values: Sequence[str]) -> list[dict[str, Any]]:
         """The first row of each of the values, as a finding tells of it."""
