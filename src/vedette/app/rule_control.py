@@ -43,11 +43,10 @@ from vedette.app.finding_counts import FindingCounts
 from vedette.app.readiness import Survey, survey
 from vedette.app.rule_folders import OWN, SHIPPED, Pack
 from vedette.app.rule_library import LoadedPack, RuleLibrary, in_use, is_enabled
-from vedette.app.rule_texts import rules_in_text
+from vedette.app.rule_texts import rules_in_text, uncompilable
 from vedette.configdb import ExceptionBook, RuleStates
 from vedette.detection.following import CompiledRules, FollowingDetector
 from vedette.detection.readiness import Readiness, fields_of, readiness_of
-from vedette.detection.sigma.expressions import check_of, places_in
 from vedette.detection.sigma.loading import load_rules
 from vedette.detection.sigma.matching import RuleMatcher
 from vedette.detection.sigma.rules import LEVELS, CorrelationRule, DetectionRule, Rule, RuleProblem, RuleSet
@@ -167,7 +166,7 @@ class RuleControl:
 
     def check(self, body: RuleText) -> RuleCheck:
         read = rules_in_text(body.text, known=self._library.rules.rules)
-        problems = [*read.problems, *_uncompilable(read), *RuleMatcher(read.detections).problems]
+        problems = [*read.problems, *uncompilable(read), *RuleMatcher(read.detections).problems]
         known = self._survey
         ready = readiness_of(read, known.deliveries) if known else {}
         rules = [
@@ -377,24 +376,12 @@ def _require_rule(read: RuleSet, identifier: str) -> None:
     """Raise SettingsError unless the text holds the rule, and nothing that could not be used."""
     ids = {rule.id for rule in read.rules}
     broken = [one for one in read.problems if one.rule_id not in ids]
-    broken += _uncompilable(read)
+    broken += uncompilable(read)
     if broken:
         raise SettingsError(str(broken[0]), field="text")
     if identifier not in ids:
         held = f"it holds {sorted(ids)[0]!r}" if ids else "it holds no rule"
         raise SettingsError(f"text: there is no rule with id: {identifier} in it, {held}; write that id.", field="text")
-
-
-def _uncompilable(read: RuleSet) -> list[RuleProblem]:
-    """Rules whose condition cannot be compiled; while events are judged that is found out one by one."""
-    found = []
-    for rule in read.detections:
-        try:
-            check_of(rule.condition, places_in(rule.logsource))
-        except (ValueError, KeyError, RecursionError) as error:
-            reason = f"the condition cannot be compiled: {error}"
-            found.append(RuleProblem(rule.path, rule.line, reason, "correct the value", rule.id))
-    return found
 
 
 def _fits(row: RuleRow, wanted: RuleFilter) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
@@ -100,7 +101,7 @@ class RuleFolders:
 
     def name_for(self, source: Path, name: str | None) -> str:
         """The name an imported pack gets. Raises SettingsError when it cannot have it."""
-        wished = name if name is not None else re.sub(r"[^a-z0-9._-]+", "-", source.stem.lower()).strip("-._")
+        wished = name if name is not None else pack_name(source)
         taken = {OWN, SHIPPED, *(found for found, _ in _named(self._extra))}
         if not _NAME.fullmatch(wished) or wished in taken:
             reason = "is taken" if wished in taken else "is no name of a pack"
@@ -151,6 +152,26 @@ class RuleFolders:
         if self._root is None:
             raise SettingsError("there is no data folder to keep rules in; name one with --data-dir")
         return self._root
+
+
+def shipped_rules() -> Path:
+    """The folder of the rules that ship."""
+    return _SHIPPED_FOLDER
+
+
+def pack_name(source: Path) -> str:
+    """What a folder or zip is called as a pack."""
+    stem = source.name if source.is_dir() else source.stem
+    return re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._")
+
+
+def zipped(folder: Path) -> bytes:
+    """The rule files of a folder as a zip. Blocks."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, _, _ in sorted(_facts(folder)):
+            archive.write(name, Path(name).relative_to(folder))
+    return packed.getvalue()
 
 
 def is_rule_file(name: str) -> bool:

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 import vedette
-from vedette.cli import doctor, formats, import_history, scan, search, serve, sources
+from vedette.cli import doctor, formats, import_history, rules, scan, search, serve, sources
 from vedette.cli.terminal import complain, safe
 from vedette.model.errors import QueryError, VedetteError
 
@@ -33,6 +33,7 @@ app.command("scan")(scan.scan)
 app.command("search")(search.search)
 app.add_typer(sources.app, name="sources")
 app.add_typer(formats.app, name="formats")
+app.add_typer(rules.app, name="rules")
 app.command("doctor")(doctor.doctor)
 
 
