@@ -77,6 +77,13 @@ class Record:
         self._folded: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._lower: dict[str, str] | None = None
 
+    @classmethod
+    def of(cls, values: dict[tuple[str, ...], tuple[str, ...]]) -> Record:
+        """A record of which only the values at these places are known."""
+        record = cls({}, {})
+        record._values = values
+        return record
+
     def values(self, places: tuple[str, ...]) -> tuple[str, ...]:
         """The texts at the first of the places that has any; several where the record holds a list."""
         known = self._values.get(places)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -12,6 +13,11 @@ from vedette.detection.sigma.logsources import KEYED_FORMATS, KIND_COLUMNS, KIND
 KINDS: Final = (*KIND_COLUMNS, *KIND_KEYS)
 _KEYED: Final = "|".join(map(re.escape, KEYED_FORMATS))
 _LONGEST: Final = 128
+
+
+def is_flat(kind: Mapping[str, str | None]) -> bool:
+    """Whether `fields` of such events is a flat object of texts."""
+    return (kind["log.format"] or "").rpartition("/")[2] in KEYED_FORMATS
 
 
 def kind_frame(events: pl.DataFrame) -> pl.DataFrame:

@@ -8,29 +8,31 @@ looked for in all events of the kind at once; the exact conditions are evaluated
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
+from vedette.detection.sigma.distinct import DistinctCheck, FlatEvents, places_asked
 from vedette.detection.sigma.evidence import evidence_of
 from vedette.detection.sigma.expressions import Check, check_of, places_in
 from vedette.detection.sigma.fields import Record, field_values
-from vedette.detection.sigma.kinds import KINDS, kind_frame
+from vedette.detection.sigma.kinds import KINDS, is_flat, kind_frame
 from vedette.detection.sigma.logsources import KIND_KEYS, Test, logsource_map
+from vedette.detection.sigma.plans import SAMPLE, Plan, learned_rarity
 from vedette.detection.sigma.rules import DetectionRule, LogSource, RuleProblem
-from vedette.detection.sigma.scanning import LiteralScanner
-from vedette.detection.sigma.triggers import Outlook, guessed_rarity, kind_keys_in, outlook
+from vedette.detection.sigma.triggers import Needle, Outlook, Rarity, guessed_rarity, kind_keys_in, outlook
 from vedette.model.findings import Evidence
 
 __all__ = ["MATCHES", "RuleMatcher", "field_values"]
 
 MATCHES: Final = pl.Schema({"rule": pl.UInt32, "row": pl.UInt32})
 _MAX_KINDS: Final = 4_096
+_MANY_ROWS: Final = 512
+"""From here a rule is evaluated once for each combination of values instead of row by row."""
 _KIND_KEYS: Final = frozenset(KIND_KEYS)
-_ODD: Final = r"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|3[0-9])|[\u{212A}\u{0130}\u{017F}]"
-"""Texts that write ASCII letters in another way: what stands in them cannot be told by literals."""
+
+Kind = tuple[str | None, ...]
 
 
 class RuleMatcher:
@@ -40,12 +42,14 @@ class RuleMatcher:
     def __init__(self, rules: Sequence[DetectionRule]) -> None:
         self._rules = tuple(rules)
         self._checks: dict[int, Check | None] = {}
+        self._distinct: dict[int, DistinctCheck | None] = {}
         self._problems: dict[int, RuleProblem] = {}
-        self._outlooks: dict[int, Outlook] = {}
-        self._plans: OrderedDict[tuple[str | None, ...], _Plan] = OrderedDict()
-        self._shared_plans: dict[tuple[Any, ...], _Plan] = {}
+        self._plans: OrderedDict[Kind, Plan] = OrderedDict()
+        self._shared_plans: dict[tuple[Any, ...], Plan] = {}
         self._places_of = {logsource: places_in(logsource) for logsource in {rule.logsource for rule in rules}}
         self._groups = self._grouped()
+        self._outlooks: dict[int, Outlook] = {}
+        self._asks_for_kind: dict[int, bool] = {}
 
     @property
     def problems(self) -> tuple[RuleProblem, ...]:
@@ -56,19 +60,10 @@ class RuleMatcher:
         """Columns `rule` (place among the rules) and `row` (of the events), sorted by row, then rule."""
         if events.height == 0 or not self._rules:
             return pl.DataFrame(schema=MATCHES)
-        rows_by_plan: dict[int, tuple[_Plan, list[pl.Series]]] = {}
-        for *kind, rows in kind_frame(events).iter_rows():
-            plan = self._plan(tuple(kind))
-            if not plan.is_empty:
-                rows_by_plan.setdefault(id(plan), (plan, []))[1].append(pl.Series("row", rows, dtype=pl.UInt32))
-        parts = [
-            part
-            for plan, rows in rows_by_plan.values()
-            for part in self._matched(events, plan, pl.concat(rows).sort() if len(rows) > 1 else rows[0])
-        ]
+        parts = [part for plan, kind, rows in self._work(events) for part in self._matched(events, plan, kind, rows)]
         if not parts:
             return pl.DataFrame(schema=MATCHES)
-        return pl.concat(parts).unique().sort("row", "rule")
+        return pl.concat(parts).sort("row", "rule")
 
     def evidence(self, rule_place: int, event: Mapping[str, Any]) -> tuple[Evidence, ...]:
         """What in the event the rule's condition rests on."""
@@ -90,76 +85,113 @@ class RuleMatcher:
                 self._problems[place] = RuleProblem(rule.path, rule.line, reason, remedy, rule.id)
         return groups
 
-    def _plan(self, kind: tuple[str | None, ...]) -> _Plan:
+    def _work(self, events: pl.DataFrame) -> Iterator[tuple[Plan, Kind, pl.Series]]:
+        """The plans that have something to do, one of their kinds, and their rows."""
+        rows_by_plan: dict[int, tuple[Plan, Kind, list[pl.Series]]] = {}
+        for *values, rows in kind_frame(events).iter_rows():
+            kind = tuple(values)
+            plan = self._plan(kind)
+            if not plan.is_empty:
+                rows_by_plan.setdefault(id(plan), (plan, kind, []))[2].append(pl.Series("row", rows, dtype=pl.UInt32))
+        for plan, kind, parts in rows_by_plan.values():
+            yield plan, kind, pl.concat(parts).sort() if len(parts) > 1 else parts[0]
+
+    def _plan(self, kind: Kind) -> Plan:
         plan = self._plans.get(kind)
         if plan is None:
-            plan = self._plans[kind] = self._made_plan(dict(zip(KINDS, kind, strict=True)))
+            plan = self._plans[kind] = self._made_plan(kind, guessed_rarity)
             if len(self._plans) > _MAX_KINDS:
                 self._plans.popitem(last=False)
         return plan
 
-    def _made_plan(self, kind: Mapping[str, str | None]) -> _Plan:
+    def _made_plan(self, kind: Kind, rarity: Rarity) -> Plan:
+        named = dict(zip(KINDS, kind, strict=True))
         certain: list[int] = []
-        triggered: list[tuple[int, Outlook]] = []
-        for logsource, test, members in self._groups:
-            if not test.fits(kind):
-                continue
-            for place in members:
-                expected = self._outlook(place, logsource, kind)
-                if expected.truth is True:
-                    certain.append(place)
-                elif expected.truth is None:
-                    triggered.append((place, expected))
-        key = (*certain, None, *((place, expected.trigger) for place, expected in triggered))
+        others: list[tuple[int, Outlook]] = []
+        asks_for_kind = False
+        for place, expected in self._outlooks_of(named, rarity):
+            asks_for_kind |= self._asks_for_kind[place]
+            if expected.truth is True:
+                certain.append(place)
+            elif expected.truth is None:
+                others.append((place, expected))
+        flat = is_flat(named)
+        own = kind if asks_for_kind else None
+        key = (flat, own, *certain, None, *((place, expected.trigger) for place, expected in others))
         plan = self._shared_plans.get(key)
         if plan is None:
             if len(self._shared_plans) > _MAX_KINDS:
                 self._shared_plans.clear()
-            plan = self._shared_plans[key] = _Plan.made(certain, triggered)
+            plan = self._shared_plans[key] = Plan.made(certain, others, is_flat=flat)
         return plan
 
-    def _outlook(self, place: int, logsource: LogSource, kind: Mapping[str, str | None]) -> Outlook:
-        known = self._outlooks.get(place)
-        if known is not None:
-            return known
+    def _outlooks_of(self, kind: Mapping[str, str | None], rarity: Rarity) -> Iterator[tuple[int, Outlook]]:
+        for logsource, test, members in self._groups:
+            if test.fits(kind):
+                for place in members:
+                    yield place, self._outlook(place, logsource, kind, rarity)
+
+    def _outlook(self, place: int, logsource: LogSource, kind: Mapping[str, str | None], rarity: Rarity) -> Outlook:
+        is_guess = rarity is guessed_rarity
+        if is_guess and place in self._outlooks:
+            return self._outlooks[place]
         rule = self._rules[place]
-        made = outlook(rule.condition, self._places_of[logsource], kind, guessed_rarity)
-        if not kind_keys_in(rule.condition, _KIND_KEYS):
+        made = outlook(rule.condition, self._places_of[logsource], kind, rarity)
+        if place not in self._asks_for_kind:
+            self._asks_for_kind[place] = kind_keys_in(rule.condition, _KIND_KEYS)
+        if is_guess and not self._asks_for_kind[place]:
             self._outlooks[place] = made
         return made
 
-    def _matched(self, events: pl.DataFrame, plan: _Plan, rows: pl.Series) -> Iterable[pl.DataFrame]:
+    def _learned(self, events: pl.DataFrame, plan: Plan, kind: Kind, rows: pl.Series) -> Plan:
+        """A plan whose literals are rare in these events. Takes the place of the old one for all its kinds."""
+        needles: set[Needle] = set()
+
+        def note(needle: Needle) -> float:
+            needles.add(needle)
+            return guessed_rarity(needle)
+
+        for _ in self._outlooks_of(dict(zip(KINDS, kind, strict=True)), note):
+            pass
+        step = max(1, rows.len() // SAMPLE)
+        sample = events[rows.gather_every(step)]
+        better = self._made_plan(kind, learned_rarity(needles, sample))
+        better.seen, better.learn_at = plan.seen, plan.learn_at
+        for one, old in self._plans.items():
+            if old is plan:
+                self._plans[one] = better
+        return better
+
+    def _matched(self, events: pl.DataFrame, plan: Plan, kind: Kind, rows: pl.Series) -> Iterable[pl.DataFrame]:
         for place in plan.certain:
             yield _pairs(place, rows)
-        candidates = self._candidates(events, plan, rows)
-        if not candidates:
+        if not plan.untriggered and not plan.triggered:
             return
-        wanted = sorted({row for of_rule in candidates.values() for row in of_rule})
-        records = dict(zip(wanted, map(Record, events[wanted].iter_rows(named=True)), strict=True))
+        if plan.wants_to_learn(rows.len()):
+            plan = self._learned(events, plan, kind, rows)
+        some = events if rows.len() == events.height else events[rows]
+        reader = _Reader(some, rows, is_flat=plan.is_flat)
+        candidates = plan.candidates(some, rows) if plan.scanners else {}
+        for place in plan.untriggered:
+            yield from self._evaluated(place, reader, None)
         for place, of_rule in candidates.items():
-            check = self._check(place)
-            if check is not None:
-                held = [row for row in of_rule if check(records[row])]
-                if held:
-                    yield _pairs(place, pl.Series("row", held, dtype=pl.UInt32))
+            yield from self._evaluated(place, reader, of_rule)
 
-    def _candidates(self, events: pl.DataFrame, plan: _Plan, rows: pl.Series) -> dict[int, list[int]]:
-        """Rows to evaluate, by rule."""
-        everywhere = rows.to_list() if plan.untriggered else []
-        candidates = dict.fromkeys(plan.untriggered, everywhere)
-        if plan.scanner is None:
-            return candidates
-        some = events[rows].select(plan.columns)
-        hits = [plan.scanner.hits(some[name].cast(pl.String), rows) for name in plan.columns]
-        found = pl.concat(hits).unique().join(plan.places_by_literal, on="literal").select("place", "row").unique()
-        for place, of_rule in found.group_by("place").agg("row").iter_rows():
-            candidates[place] = of_rule
-        odd = some.select(pl.any_horizontal(pl.col(plan.columns).cast(pl.String).str.contains(_ODD))).to_series()
-        if odd.any():
-            odd_rows = rows.filter(odd.fill_null(value=False)).to_list()
-            for place in plan.triggered:
-                candidates[place] = list({*candidates.get(place, ()), *odd_rows})
-        return candidates
+    def _evaluated(self, place: int, reader: _Reader, rows: list[int] | None) -> Iterable[pl.DataFrame]:
+        check = self._check(place)
+        if check is None:
+            return
+        if rows is None and reader.is_flat and reader.rows.len() >= _MANY_ROWS:
+            distinct = self._distinct_check(place, check)
+            if distinct is not None:
+                held = distinct.held(reader.flat, reader.rows)
+                if held.len():
+                    yield _pairs(place, held)
+                return
+        wanted = reader.rows.to_list() if rows is None else rows
+        holding = [row for row, record in zip(wanted, reader.records(wanted), strict=True) if check(record)]
+        if holding:
+            yield _pairs(place, pl.Series("row", holding, dtype=pl.UInt32))
 
     def _check(self, place: int) -> Check | None:
         if place not in self._checks:
@@ -172,40 +204,35 @@ class RuleMatcher:
                 self._problems[place] = RuleProblem(rule.path, rule.line, reason, "correct the value", rule.id)
         return self._checks[place]
 
+    def _distinct_check(self, place: int, check: Check) -> DistinctCheck | None:
+        if place not in self._distinct:
+            rule = self._rules[place]
+            asked = places_asked(rule.condition, self._places_of[rule.logsource])
+            self._distinct[place] = DistinctCheck(check, asked) if asked is not None else None
+        return self._distinct[place]
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What to do with events of a kind. Rules by their places: `certain` hold for each, `triggered` where one of their
-    literals stands, `untriggered` have to be evaluated on each."""
 
-    certain: tuple[int, ...]
-    untriggered: tuple[int, ...]
-    triggered: tuple[int, ...]
-    columns: tuple[str, ...]
-    scanner: LiteralScanner | None
-    places_by_literal: pl.DataFrame = field(repr=False)
+class _Reader:
+    """The events of one plan in one batch, taken apart as far as somebody asks."""
 
-    @classmethod
-    def made(cls, certain: Sequence[int], others: Sequence[tuple[int, Outlook]]) -> _Plan:
-        triggers = {place: expected.trigger for place, expected in others if expected.trigger is not None}
-        pairs = [(literal, place) for place, trigger in triggers.items() for literal in trigger.literals]
-        columns = sorted({column for trigger in triggers.values() for column in trigger.columns})
-        literals = {literal for literal, _ in pairs}
-        return cls(
-            tuple(certain),
-            tuple(place for place, expected in others if expected.trigger is None),
-            tuple(triggers),
-            tuple(columns),
-            LiteralScanner(list(literals)) if literals else None,
-            pl.DataFrame(pairs, schema={"literal": pl.String, "place": pl.UInt32}, orient="row"),
-        )
+    def __init__(self, events: pl.DataFrame, rows: pl.Series, *, is_flat: bool) -> None:
+        self.rows = rows
+        self.is_flat = is_flat
+        self.flat = FlatEvents(events)
+        self._events = events
+        self._places: dict[int, int] | None = None
+        self._records: dict[int, Record] = {}
 
-    @property
-    def is_empty(self) -> bool:
-        return not (self.certain or self.untriggered or self.triggered)
+    def records(self, rows: Sequence[int]) -> Iterator[Record]:
+        missing = [row for row in rows if row not in self._records]
+        if missing:
+            if self._places is None:
+                self._places = {row: place for place, row in enumerate(self.rows)}
+            some = self._events[[self._places[row] for row in missing]]
+            self._records.update(zip(missing, map(Record, some.iter_rows(named=True)), strict=True))
+        return (self._records[row] for row in rows)
 
 
 def _pairs(place: int, rows: pl.Series) -> pl.DataFrame:
-    return pl.DataFrame({"row": rows}).select(
-        pl.lit(place, dtype=pl.UInt32).alias("rule"), pl.col("row").cast(pl.UInt32)
-    )
+    rule = pl.lit(place, dtype=pl.UInt32).alias("rule")
+    return pl.DataFrame([rows.alias("row").cast(pl.UInt32)]).select(rule, "row")

@@ -1,13 +1,15 @@
 """Triggers: literals of which one must stand in an event if a rule is to match it.
 
-Of an AND the best child, of an OR the union, of a NOT nothing. A literal is a stretch of small ASCII letters, digits and signs
-that every layout writes as they are, so that it can be looked for in raw JSON as well as in the values taken out of it.
+Of an AND the rarest child, of an OR the union, of a NOT nothing. A literal is a stretch of small ASCII letters, digits and
+signs that every layout writes as they are, so that it can be looked for in the JSON of `fields` without taking it apart; what
+begins or ends a value has JSON's quote beside it there. Failing that it is a single letter that is not ASCII.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,20 +21,19 @@ from vedette.detection.sigma.fields import URL_PARTS
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
 from vedette.model.events import EVENT_SCHEMA
 
-SHORTEST: Final = 3
-_MOST_LITERALS: Final = 5_000
-_PLAIN: Final = re.compile(r"[a-z0-9 .,:;=_%()\[\]{}|@#$!?*^~`-]+")
+_SHORTEST: Final = 3
+_MOST_NEEDLES: Final = 20_000
+_PLAIN: Final = re.compile(r"[a-z0-9 .;=_%()|@#$!?*^~`-]+")
+_RARE_SIGNS: Final = frozenset("^~`|@#$!?*")
 _WILDCARDS: Final = re.compile(r"\.\*?")
 _ESCAPE: Final = re.compile(r"\\x\{([0-9a-f]+)\}")
-_KEYWORD_TEXTS: Final = frozenset({"event.original", "fields"})
+_NUMERIC: Final = re.compile(r"[0-9.e+-]*")
 
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """One of the literals must stand in one of the columns."""
-
-    literals: frozenset[str]
-    columns: frozenset[str]
+Needle = tuple[str, str]
+"""A column and the literal to look for in it."""
+Trigger = frozenset[Needle]
+Rarity = Callable[[Needle], float]
+"""How often a needle is met, as a share of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,6 @@ class Outlook:
 
 
 _DEPENDS: Final = Outlook(None)
-Rarity = Callable[[str], float]
-"""How often a literal is met, as a share of events."""
 
 
 def outlook(node: Node, places_of: PlacesOf, kind: Mapping[str, str | None], rarity: Rarity) -> Outlook:
@@ -65,7 +64,7 @@ def outlook(node: Node, places_of: PlacesOf, kind: Mapping[str, str | None], rar
             if not parts:
                 return Outlook(True)
             triggers = [one.trigger for one in parts if one.trigger is not None]
-            return Outlook(None, min(triggers, key=lambda one: _cost(one, rarity)) if triggers else None)
+            return Outlook(None, min(triggers, key=lambda one: sum(map(rarity, one))) if triggers else None)
         case AnyOf(members):
             parts = [outlook(one, places_of, kind, rarity) for one in members]
             if any(one.truth is True for one in parts):
@@ -98,23 +97,43 @@ def _of_clause(clause: Clause, places_of: PlacesOf, kind: Mapping[str, str | Non
     literals = _literals(clause)
     if not literals:
         return _DEPENDS
-    return Outlook(None, Trigger(literals, _columns(places) if places else _KEYWORD_TEXTS))
+    quoted = _quoted(clause, literals)
+    needles = [("fields", one) for one in quoted]
+    for column in _columns(places) if places else ("event.original",):
+        needles += [(column, one) for one in literals]
+    return Outlook(None, frozenset(needles))
 
 
-def _columns(places: Sequence[str]) -> frozenset[str]:
-    columns = {
-        "url.original" if name in URL_PARTS else name for name in places if name in EVENT_SCHEMA or name in URL_PARTS
-    }
-    return frozenset({*columns, "fields"})
+def _columns(places: Sequence[str]) -> set[str]:
+    urls = {"url.original" for name in places if name in URL_PARTS}
+    return urls | {name for name in places if name in EVENT_SCHEMA}
+
+
+def _quoted(clause: Clause, literals: frozenset[str]) -> frozenset[str]:
+    """The literal as it stands in JSON: a text of letters has quotes around it."""
+    value = clause.value.lower()
+    if len(literals) != 1 or clause.field is None or _may_be_bare(value):
+        return literals
+    (literal,) = literals
+    before = '"' if clause.operator in {Operator.EQUALS, Operator.STARTS} and value.startswith(literal) else ""
+    after = '"' if clause.operator in {Operator.EQUALS, Operator.ENDS} and value.endswith(literal) else ""
+    return frozenset({f"{before}{literal}{after}"})
+
+
+def _may_be_bare(value: str) -> bool:
+    """Whether JSON may write the value, or one it begins or ends, without quotes."""
+    if _NUMERIC.fullmatch(value) or value[-1] in "}])":
+        return True
+    return any(word.startswith(value) or word.endswith(value) for word in ("true", "false", "null"))
 
 
 def _literals(clause: Clause) -> frozenset[str] | None:
     match clause.operator:
         case Operator.EQUALS | Operator.STARTS | Operator.ENDS | Operator.CONTAINS:
-            return _longest([clause.value.lower()])
+            return _best([clause.value.lower()])
         case Operator.LIKE:
             pieces = _WILDCARDS.split(clause.value.removeprefix("(?s)^").removesuffix("$"))
-            return _longest([_ESCAPE.sub(_character, piece).lower() for piece in pieces])
+            return _best([_ESCAPE.sub(_character, piece).lower() for piece in pieces])
         case Operator.REGEX:
             return _of_expression(clause.value)
     return None
@@ -124,44 +143,58 @@ def _character(found: re.Match[str]) -> str:
     return chr(int(found[1], 16))
 
 
-def _longest(texts: Iterable[str]) -> frozenset[str] | None:
+def _best(texts: Iterable[str]) -> frozenset[str] | None:
+    """The longest stretch; else the strangest letter, in every case it may be written in."""
+    texts = list(texts)
     stretches = [one for text in texts for one in _PLAIN.findall(text)]
     best = max(stretches, key=len, default="")
-    return frozenset({best}) if len(best) >= SHORTEST else None
+    if len(best) >= _SHORTEST:
+        return frozenset({best})
+    strangest = max((letter for text in texts for letter in text), default="")
+    if strangest > "\x7f":
+        return _cases().get(strangest.casefold(), frozenset()) | {strangest}
+    signs = [one for one in stretches if _RARE_SIGNS & set(one)]
+    return frozenset({max(signs, key=len)}) if signs else None
 
 
-def _cost(trigger: Trigger, rarity: Rarity) -> float:
-    return sum(map(rarity, trigger.literals))
+@lru_cache(maxsize=1)
+def _cases() -> dict[str, frozenset[str]]:
+    """Letters that are not ASCII, of which there are several that differ in case only."""
+    cases: defaultdict[str, set[str]] = defaultdict(set)
+    for letter in map(chr, range(0x80, 0x20000)):
+        if letter.lower() != letter or letter.upper() != letter or letter.casefold() != letter:
+            cases[letter.casefold()].add(letter)
+            cases[letter.lower().casefold()].add(letter)
+    return {folded: frozenset(letters) for folded, letters in cases.items()}
 
 
-def guessed_rarity(literal: str) -> float:
+def guessed_rarity(needle: Needle) -> float:
     """Before anything is known of the data: the longer the rarer, what Windows writes everywhere is not rare."""
-    share = 0.5 / len(literal) ** 2
+    literal = needle[1].strip('"')
+    share = 0.5 / max(2, len(literal)) ** 2
     return share * 20 if literal.rstrip(". ") in _COMMON else share
 
 
 _COMMON: Final = frozenset({
     "windows", "system32", "microsoft", "program files", "program files (x86)", "users", "appdata", "powershell.exe",
-    "cmd.exe", "svchost.exe", "explorer.exe", "powershell", "c:", "http", "https", ".exe", ".dll", "temp", "local",
+    "cmd.exe", "svchost.exe", "explorer.exe", "powershell", "http", "https", ".exe", ".dll", "temp", "local",
     "services.exe", "system", "user", "windowspowershell", "microsoft corporation", "rundll32.exe", "conhost.exe",
     "syswow64", "programdata", "true", "false", "nt authority", "software", "currentversion", "hklm", "hkcu",
 })  # fmt: skip
 
 
 def _union(triggers: Sequence[Trigger | None]) -> Trigger | None:
-    literals: set[str] = set()
-    columns: set[str] = set()
+    needles: set[Needle] = set()
     for one in triggers:
         if one is None:
             return None
-        literals |= one.literals
-        columns |= one.columns
-    return Trigger(frozenset(literals), frozenset(columns)) if len(literals) <= _MOST_LITERALS else None
+        needles |= one
+    return frozenset(needles) if len(needles) <= _MOST_NEEDLES else None
 
 
 @lru_cache(maxsize=8_192)
 def _of_expression(expression: str) -> frozenset[str] | None:
-    """Literals of which one stands in every text the expression is found in; None where there are none."""
+    """Stretches of which one stands in every text the expression is found in; None where there are none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -169,7 +202,7 @@ def _of_expression(expression: str) -> frozenset[str] | None:
     except (re.error, RecursionError, OverflowError, ValueError):
         return None
     found = _required(tree)
-    return found if found and len(found) <= _MOST_LITERALS else None
+    return found if found and len(found) <= _MOST_NEEDLES else None
 
 
 def _required(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str] | None:
@@ -179,7 +212,7 @@ def _required(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str] | None:
 
     def end_run() -> None:
         if run:
-            if (best := _longest(["".join(run).lower()])) is not None:
+            if (best := _best(["".join(run).lower()])) is not None:
                 candidates.append(best)
             run.clear()
 

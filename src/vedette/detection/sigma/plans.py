@@ -1,0 +1,115 @@
+"""What to do with the events of a kind."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from vedette.detection.sigma.scanning import LiteralScanner
+from vedette.detection.sigma.triggers import Needle, Outlook, Rarity, guessed_rarity
+
+SAMPLE: Final = 4_000
+LEARN_FROM: Final = 1_000
+"""Events of a kind in one batch from which it is learned which literals are common."""
+_AGAIN_AFTER: Final = 20
+"""It is learned again when so many times more events were seen."""
+_UNSEEN: Final = 0.1
+"""Share of an event that a literal is expected in when a sample does not hold it."""
+_ODD: Final = r"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|3[0-9])|[\x{212A}\x{0130}\x{017F}]"
+_ODD_LETTERS: Final = r"[\x{212A}\x{0130}\x{017F}]"
+_ESCAPED_LETTERS: Final = r"\\u(?:00[89a-fA-F]|0[1-9a-fA-F]|[1-9a-fA-F])"
+
+
+@dataclass(slots=True)
+class Plan:
+    """Rules by their places: `certain` hold for each event, `triggered` where one of their needles stands,
+    `untriggered` have to be evaluated on each."""
+
+    certain: tuple[int, ...]
+    untriggered: tuple[int, ...]
+    triggered: tuple[int, ...]
+    lettered: tuple[int, ...]
+    """Those of the triggered that look for letters that are not ASCII."""
+    is_flat: bool
+    """Whether `fields` is a flat object of texts, as Vedette writes it."""
+    scanners: tuple[tuple[str, LiteralScanner, pl.DataFrame], ...] = field(repr=False)
+    """Column, its literals, and the rules of each: `literal`, `place`."""
+    seen: int = 0
+    learn_at: int = 0
+
+    @classmethod
+    def made(cls, certain: Sequence[int], others: Sequence[tuple[int, Outlook]], *, is_flat: bool) -> Plan:
+        triggers = {place: expected.trigger for place, expected in others if expected.trigger is not None}
+        by_column: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+        for place, trigger in triggers.items():
+            for column, literal in trigger:
+                by_column[column].append((literal, place))
+        schema = {"literal": pl.String, "place": pl.UInt32}
+        scanners = [
+            (column, LiteralScanner({literal for literal, _ in pairs}), pl.DataFrame(pairs, schema=schema, orient="row"))
+            for column, pairs in sorted(by_column.items())
+        ]
+        lettered = [place for place, one in triggers.items() if not all(literal.isascii() for _, literal in one)]
+        untriggered = [place for place, expected in others if expected.trigger is None]
+        return cls(
+            tuple(certain), tuple(untriggered), tuple(triggers), tuple(lettered), is_flat, tuple(scanners)
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.certain or self.untriggered or self.triggered)
+
+    @property
+    def columns(self) -> list[str]:
+        return [column for column, _, _ in self.scanners]
+
+    def wants_to_learn(self, count: int) -> bool:
+        """Called with the number of events of each batch."""
+        self.seen += count
+        if not self.scanners or count < LEARN_FROM or self.seen < self.learn_at:
+            return False
+        self.learn_at = self.seen * _AGAIN_AFTER
+        return True
+
+    def candidates(self, events: pl.DataFrame, rows: pl.Series) -> dict[int, list[int]]:
+        """Rows by triggered rule. `rows` numbers the events."""
+        found = [
+            scanner.hits(events[column].cast(pl.String), rows).join(places, on="literal").select("place", "row")
+            for column, scanner, places in self.scanners
+        ]
+        if not found:
+            return {}
+        pairs = pl.concat(found).unique()
+        by_rule: dict[int, list[int]] = dict(pairs.group_by("place").agg("row").iter_rows())
+        for pattern, places in self._oddities():
+            odd = events.select(pl.any_horizontal(pl.col(self.columns).cast(pl.String).str.contains(pattern)))
+            if odd.to_series().any():
+                odd_rows = rows.filter(odd.to_series().fill_null(value=False)).to_list()
+                by_rule.update({place: list({*by_rule.get(place, ()), *odd_rows}) for place in places})
+        return by_rule
+
+    def _oddities(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Texts in which literals cannot be told, since letters are written in another way, and the rules that have to
+        be evaluated there."""
+        if self.is_flat:
+            return [(_ODD_LETTERS, self.triggered)]
+        escaped = [(_ESCAPED_LETTERS, self.lettered)] if self.lettered else []
+        return [(_ODD, self.triggered), *escaped]
+
+
+def learned_rarity(needles: Iterable[Needle], events: pl.DataFrame) -> Rarity:
+    """How often the needles are met in a sample of events."""
+    by_column: defaultdict[str, set[str]] = defaultdict(set)
+    for column, literal in needles:
+        by_column[column].add(literal)
+    rows = pl.int_range(events.height, dtype=pl.UInt32, eager=True)
+    met: dict[Needle, float] = {}
+    for column, literals in by_column.items():
+        counts = LiteralScanner(literals).hits(events[column].cast(pl.String), rows).group_by("literal").len()
+        met.update({(column, literal): count / events.height for literal, count in counts.iter_rows()})
+    unseen = _UNSEEN / events.height
+    return lambda needle: met[needle] if needle in met else min(unseen, guessed_rarity(needle))
