@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import shlex
@@ -42,15 +43,14 @@ _CATEGORIES: Final = {
 
 def finding_of(rule: Rule, tally: Tally) -> Finding:
     """The finding as its window stands now."""
-    words = _words(rule, tally)
     entity = _entity(tally)
-    sources = tuple(tally.sources.values)
+    words = _words(rule, tally, entity) if rule.own.title or rule.own.summary or rule.actions else entity
     return Finding(
         id=tally.id,
         rule_id=rule.id,
         rule_name=rule.title,
         rule_level=rule.level,
-        title=_filled(rule.own.title, words) if rule.own.title else _title(rule, tally),
+        title=_filled(rule.own.title, words) if rule.own.title else _title(rule, tally, entity),
         summary=_filled(rule.own.summary, words) if rule.own.summary else _summary(rule, tally),
         factors=_factors(rule, tally),
         first_seen=_moment(tally.start),
@@ -63,11 +63,12 @@ def finding_of(rule: Rule, tally: Tally) -> Finding:
         category=tally.category or _category(rule),
         actions=tuple(_filled(action, {**words, **entity}, quote=shlex.quote) for action in rule.actions),
         tags=rule.tags,
-        sources=sources,
+        sources=tuple(tally.sources.values),
         details=_details(rule, tally),
     )
 
 
+@functools.lru_cache(maxsize=4_096)
 def address_column(address: str) -> str:
     """The column that holds such a peer."""
     try:
@@ -77,8 +78,7 @@ def address_column(address: str) -> str:
     return "source.ip"
 
 
-def _title(rule: Rule, tally: Tally) -> str:
-    entity = _entity(tally)
+def _title(rule: Rule, tally: Tally, entity: Mapping[str, str]) -> str:
     key = tally.entity or entity
     shown = ", ".join(str(value) for value in key.values())
     return f"{rule.title}: {shown}" if shown else rule.title
@@ -100,7 +100,7 @@ def _summary(rule: Rule, tally: Tally) -> str:
     return f"{rule.title}: {said}."
 
 
-def _words(rule: Rule, tally: Tally) -> dict[str, str]:
+def _words(rule: Rule, tally: Tally, entity: Mapping[str, str]) -> dict[str, str]:
     """What the words in braces of a rule's own texts stand for."""
     words = {
         "count": f"{tally.count:,}",
@@ -111,7 +111,7 @@ def _words(rule: Rule, tally: Tally) -> dict[str, str]:
         "values": str(tally.values),
         "measure": _number(tally.measure),
     }
-    words |= _entity(tally)
+    words |= entity
     if isinstance(rule, CorrelationRule):
         words |= dict(zip(rule.group_by, tally.entity.values(), strict=False))
     return words

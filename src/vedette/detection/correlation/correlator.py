@@ -31,6 +31,7 @@ from vedette.model.findings import Evidence
 
 MAX_KEYS: Final = 4_096
 _MAX_EPISODES_PER_KEY: Final = 16
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -109,8 +110,9 @@ class Correlator:
         if frame.is_empty():
             return [], told
         grown: dict[str, Tally] = {}
-        table = Table(frame)
-        for run in runs(frame, self._span.reach):
+        stretches = runs(frame, self._span.reach)
+        table = Table(frame, len(stretches))
+        for run in stretches:
             for episode in self._take_run(run, table, witness, told):
                 if episode.tally is not None:
                     grown[episode.tally.id] = episode.tally
@@ -124,7 +126,7 @@ class Correlator:
         for key, known in self._keys.items():
             if known.text is None:
                 state = {"e": [one.to_json() for one in known.episodes], "t": [one.to_json() for one in known.terms]}
-                known.text = f"{json.dumps(key)}:{json.dumps(state, separators=(',', ':'))}"
+                known.text = f"{_encode(key)}:{_encode(state)}"
             keys.append(known.text)
         return f'{{"newest":{self._newest},"keys":{{{",".join(keys)}}}}}'
 
@@ -304,8 +306,9 @@ class Correlator:
     def _take_terms(self, frame: pl.DataFrame, witness: Witness, told: list[Told]) -> list[Tally]:
         found: dict[str, Tally] = {}
         if not frame.is_empty():
-            table = Table(frame)
-            for run in runs(frame, None):
+            stretches = runs(frame, None)
+            table = Table(frame, len(stretches))
+            for run in stretches:
                 known = self._touch(run.key)
                 for sighting in table.rows(run.rows):
                     self._close(run.key, known, sighting.row, witness, found, told)

@@ -126,24 +126,22 @@ class Batch:
 
 class Table:
     """Sightings of one correlation by number. Fetched by stretches from a large table, of which few are asked for
-    singly; all at once from a small one, where that is cheaper than asking."""
+    singly; all at once from a small one or one with many keys, where that is cheaper than asking."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+    def __init__(self, frame: pl.DataFrame, runs: int = 0) -> None:
         self._columns = frame.select(Sighting._fields)
-        self._all = [Sighting(*row) for row in self._columns.iter_rows()] if frame.height <= _SMALL else None
+        is_asked_for_singly = frame.height <= _SMALL or runs * _FEW > frame.height
+        self._all = list(map(Sighting._make, self._columns.iter_rows())) if is_asked_for_singly else None
 
     def rows(self, numbers: Sequence[int]) -> Iterator[Sighting]:
         """The sightings with these numbers, in this order, fetched as they are asked for."""
         if self._all is not None:
-            for number in numbers:
-                yield self._all[number]
+            yield from map(self._all.__getitem__, numbers)
             return
         begin, length = 0, _FIRST_CHUNK
         while begin < len(numbers):
             chunk = self._columns[list(numbers[begin : begin + length])]
-            for row in chunk.iter_rows():
-                yield Sighting(*row)
+            yield from map(Sighting._make, chunk.iter_rows())
             begin, length = begin + length, length * 4
 
     def times(self, numbers: Sequence[int]) -> list[int]:
@@ -208,7 +206,7 @@ class Run(NamedTuple):
     high: int
 
 
-def runs(frame: pl.DataFrame, is_near: int | None) -> Iterator[Run]:
+def runs(frame: pl.DataFrame, is_near: int | None) -> list[Run]:
     """The sightings by key, those of one key in order; cut where a gap is longer than `is_near`."""
     time = pl.col("time")
     numbered = frame.select("key", "time").with_row_index("number")
@@ -224,8 +222,7 @@ def runs(frame: pl.DataFrame, is_near: int | None) -> Iterator[Run]:
         time.min().alias("low"),
         time.max().alias("high"),
     )
-    for row in grouped.select("key", "number", "first", "last", "low", "high").iter_rows():
-        yield Run(*row)
+    return list(map(Run._make, grouped.select("key", "number", "first", "last", "low", "high").iter_rows()))
 
 
 def _texts(values: Sequence[str | float | None] | Iterator[str | float | None]) -> list[str | None]:

@@ -25,6 +25,7 @@ WINDOW: Final = timedelta(hours=1)
 MAX_WINDOWS: Final = 4_096
 _MAX_WINDOWS_PER_RULE: Final = 512
 _MAX_WINDOWS_PER_KEY: Final = 8
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 _ABOUT_ADDRESSES: Final = frozenset(
@@ -86,9 +87,10 @@ class SingleWindows:
     def take(self, batch: Batch, matches: pl.DataFrame, witness: Witness) -> list[tuple[DetectionRule, Tally]]:
         """Findings that are new or have grown. `matches` are the pairs of rule and row that make findings."""
         frame = self._frame(batch, matches)
-        table = Table(frame)
+        stretches = runs(frame, None)
+        table = Table(frame, len(stretches))
         grown: dict[str, tuple[DetectionRule, Tally]] = {}
-        for run in runs(frame, None):
+        for run in stretches:
             place, _, key = run.key.partition(KEY_SEPARATOR)
             rule = self._rules[int(place)]
             for tally in self._take_run(int(place), key, run, table, witness):
@@ -105,7 +107,7 @@ class SingleWindows:
             for key, known in keys.items():
                 if known.text is None:
                     windows = [[one.anchor, one.touched, one.tally.to_json()] for one in known.windows]
-                    known.text = f"{json.dumps(key)}:{json.dumps(windows, separators=(',', ':'))}"
+                    known.text = f"{_encode(key)}:{_encode(windows)}"
                 pieces.append(known.text)
             if pieces:
                 rules.append(f"{json.dumps(rule)}:{{{','.join(pieces)}}}")
