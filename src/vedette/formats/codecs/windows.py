@@ -48,6 +48,7 @@ _PREFIX: Final = re.compile(
     r"^(?:Event\.(?:System|EventData|UserData\.[^.]+|UserData)|EventData|winlog\.event_data|winlog\.user_data"
     r"|event_data|user_data|System)\."
 )
+_DATA: Final = re.compile(r"(?i)^(?:Event\.|winlog\.)?(?:Event_?Data|User_?Data)\.")
 _RENAMED: Final = {
     **{f"{element}.#attributes.{name}": key for (element, name), key in _ATTRIBUTES.items()},
     "winlog.event_id": "EventID", "event_id": "EventID", "winlog.channel": "Channel", "log_name": "Channel",
@@ -130,7 +131,9 @@ def _pairs_of_json(lines: pl.Series) -> pl.DataFrame:
 
 def _keys_by_name(keys: Iterable[str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
-    for key in sorted(keys):  # not in the order of the rows' schema, so that a row does not depend on its neighbours
+    # Not in the order of the rows' schema, so that a row does not depend on its neighbours; what System says counts
+    # before what an event's own data calls the same, such as the Channel that was cleared.
+    for key in sorted(keys, key=lambda one: (_DATA.search(one) is not None, one)):
         if (name := _flat_name(key)) is not None:
             named.setdefault(name, []).append(key)
     return named
