@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from threading import RLock
 
 import structlog
@@ -47,6 +48,7 @@ class RuleLibrary:
         self._clock = clock
         self._lock = RLock()
         self._packs: tuple[LoadedPack, ...] = ()
+        self._missing: list[Path] = []
         self._all = RuleSet()
         self._by_id: dict[str, Rule] = {}
 
@@ -77,9 +79,10 @@ class RuleLibrary:
                 packs.append(LoadedPack(pack, rules, self._clock.now(), signature))
                 log.info("rules_loaded", pack=pack.name, rules=len(rules.rules), problems=len(rules.problems))
             packs.reverse()
-            if tuple(packs) == self._packs:
+            missing = self.folders.missing()
+            if tuple(packs) == self._packs and missing == self._missing:
                 return False
-            self._packs = tuple(packs)
+            self._packs, self._missing = tuple(packs), missing
             self._all = self._merged(packs)
             self._by_id = {rule.id: rule for rule in self._all.rules}
             return True
@@ -90,7 +93,7 @@ class RuleLibrary:
         sets = [one.rules if one.pack.name == OWN else _without(one.rules, own) for one in packs]
         missing = tuple(
             RuleProblem(str(path), 0, "the folder of the setting rules.folders is not there", "make it, or remove it")
-            for path in self.folders.missing()
+            for path in self._missing
         )
         rules = merged(sets)
         return replace(rules, problems=(*missing, *rules.problems))

@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from vedette.cli.options import DataDir
-from vedette.cli.terminal import complain, err, out, plural, safe
+from vedette.cli.terminal import complain, err, human_bytes, out, plural, safe
 from vedette.model.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _PACK_SECONDS = 600
+_MOST_UPLOADED = 32 * 2**20
 _ASK_EVERY_SECONDS = 0.2
 _NEEDS_SHOWN = 25
 _SAMPLES_SHOWN = 3
@@ -496,6 +497,11 @@ class _Server:
         from vedette.app.rule_folders import pack_name, zipped
 
         content = pack.read_bytes() if pack.is_file() else zipped(pack)
+        if len(content) > _MOST_UPLOADED:
+            raise SettingsError(
+                f"{pack} takes {human_bytes(len(content))} as a zip, more than a running server takes; stop it first,"
+                " or import parts"
+            )
         return self._ask("PUT", f"/rules/packs/{name or pack_name(pack)}", content=content)
 
     def switch(self, rule_id: str, body: dict[str, Any]) -> dict[str, Any]:
