@@ -1,29 +1,158 @@
-"""A condition on many events: evaluated once for each combination of values it asks for."""
+"""A condition on many events: in columns as far as that goes, and once for each combination of values."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import and_, or_
 from typing import Final
 
 import polars as pl
 
-from vedette.detection.sigma.expressions import Check, PlacesOf
+from vedette.detection.sigma.expressions import Check, PlacesOf, check_of
 from vedette.detection.sigma.fields import URL_PARTS, Record
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
 from vedette.model.events import EVENT_SCHEMA
 
 _MAX_REMEMBERED: Final = 16_384
+_MOST_TERMS: Final = 64
+"""Comparisons in columns that one condition may cost."""
+_FEW_ROWS: Final = 256
+
+Places = tuple[str, ...]
 Values = tuple[str | None, ...]
 
 
-def places_asked(node: Node, places_of: PlacesOf) -> tuple[tuple[str, ...], ...] | None:
+class FlatEvents:
+    """Events whose `fields` is a flat object of texts as Vedette writes it: values are taken out in columns."""
+
+    def __init__(self, events: pl.DataFrame) -> None:
+        self._events = events
+        self._known: dict[Places, pl.Series] = {}
+
+    def values(self, places: Places) -> pl.Series:
+        """One text an event."""
+        if places not in self._known:
+            self._known[places] = self._found(places)
+        return self._known[places]
+
+    def _found(self, places: Places) -> pl.Series:
+        found = pl.Series("value", [None], dtype=pl.String).new_from_index(0, self._events.height)
+        for name in places:
+            if name in EVENT_SCHEMA:
+                found = _filled(found, self._events[name].cast(pl.String))
+            if name not in URL_PARTS and found.null_count():
+                missing = found.is_null()
+                fields = self._events["fields"]
+                if missing.all():
+                    found = _member(fields, name)
+                else:
+                    found = _filled(found, _member(pl.select(pl.when(missing).then(fields)).to_series(), name))
+        return found
+
+
+def _filled(found: pl.Series, others: pl.Series) -> pl.Series:
+    return pl.select(pl.coalesce(found, others).alias("value")).to_series()
+
+
+def _member(fields: pl.Series, name: str) -> pl.Series:
+    key = "".join(f"\\x{{{ord(one):x}}}" for one in json.dumps(name, ensure_ascii=False))
+    raw = fields.str.extract(rf'{key}:("(?:[^"\\]|\\.)*")', 1)
+    if raw.str.contains("\\", literal=True).any():
+        return raw.str.json_decode(pl.String)
+    return raw.str.slice(1).str.head(-1)
+
+
+class ColumnCheck:
+    """A rule's condition for many flat events. Parts that few values decide come first, each evaluated once for each
+    combination of values; what columns can rule out comes next; the rest is evaluated value by value. Verdicts are
+    remembered, bounded."""
+
+    def __init__(self, condition: Node, places_of: PlacesOf, places: Sequence[Places]) -> None:
+        members = condition.members if isinstance(condition, AllOf) else (condition,)
+        groups: dict[tuple[Places, ...], list[Node]] = {}
+        for one in members:
+            groups.setdefault(places_asked(one, places_of) or (), []).append(one)
+        self._stages = [
+            _Stage(asked, check_of(AllOf(tuple(nodes)), places_of), _filters(nodes, places_of))
+            for asked, nodes in groups.items()
+        ]
+        self.places = tuple(places)
+
+    def held(self, events: FlatEvents, rows: pl.Series, chosen: pl.Series | None) -> pl.Series:
+        """Those of `rows` (numbers of the events, all of them) for which it holds; only those at `chosen` are
+        considered."""
+        left = pl.int_range(rows.len(), dtype=pl.UInt32, eager=True) if chosen is None else chosen
+        for stage in sorted(self._stages, key=lambda one: one.expense):
+            if left.is_empty():
+                break
+            left = stage.held(events, left)
+        return rows.gather(left)
+
+
+class _Stage:
+    """One part of a condition."""
+
+    def __init__(self, places: Sequence[Places], check: Check, filters: tuple[tuple[Places, ...], pl.Expr] | None) -> None:
+        self._places = tuple(places)
+        self._check = check
+        self._filters = filters
+        self._verdicts: dict[Values, bool] = {}
+        self._share = 0.5
+
+    @property
+    def expense(self) -> float:
+        """How many distinct values it met lately, as a share of the events."""
+        return self._share * max(1, len(self._places))
+
+    def held(self, events: FlatEvents, chosen: pl.Series) -> pl.Series:
+        if self._filters is not None and chosen.len() > _FEW_ROWS and self._share > 0.05:
+            chosen = self._filtered(events, chosen)
+            if chosen.is_empty():
+                return chosen
+        names = [str(number) for number in range(len(self._places))]
+        columns = [events.values(places).gather(chosen) for places in self._places]
+        named = [column.alias(name) for column, name in zip(columns, names, strict=True)]
+        frame = pl.DataFrame([chosen.alias("at"), *named])
+        distinct = frame.select(names).unique()
+        if chosen.len() > _FEW_ROWS:
+            self._share = distinct.height / chosen.len()
+        verdicts = [self._verdict(values) for values in distinct.iter_rows()]
+        if not any(verdicts):
+            return chosen.clear()
+        if all(verdicts):
+            return chosen
+        holding = distinct.filter(pl.Series(verdicts, dtype=pl.Boolean))
+        return frame.join(holding, on=names, how="semi", nulls_equal=True)["at"]
+
+    def _filtered(self, events: FlatEvents, chosen: pl.Series) -> pl.Series:
+        assert self._filters is not None
+        places, expression = self._filters
+        frame = pl.DataFrame([events.values(one).gather(chosen).alias("|".join(one)) for one in places])
+        return chosen.filter(frame.select(expression).to_series().fill_null(value=False))
+
+    def _verdict(self, values: Values) -> bool:
+        known = self._verdicts.get(values)
+        if known is None:
+            if len(self._verdicts) >= _MAX_REMEMBERED:
+                self._verdicts.clear()
+            known = self._verdicts[values] = self._check(_record(dict(zip(self._places, values, strict=True))))
+        return known
+
+
+def _record(values: Mapping[Places, str | None]) -> Record:
+    return Record.of({places: () if value is None else (value,) for places, value in values.items()})
+
+
+def places_asked(node: Node, places_of: PlacesOf) -> tuple[Places, ...] | None:
     """The places of all fields in the condition, each once; None where it looks into the whole record."""
-    found: dict[tuple[str, ...], None] = {}
+    found: dict[Places, None] = {}
     return tuple(found) if _collect(node, places_of, found) else None
 
 
-def _collect(node: Node, places_of: PlacesOf, found: dict[tuple[str, ...], None]) -> bool:
+def _collect(node: Node, places_of: PlacesOf, found: dict[Places, None]) -> bool:
     match node:
         case Clause():
             if node.field is None:
@@ -38,63 +167,106 @@ def _collect(node: Node, places_of: PlacesOf, found: dict[tuple[str, ...], None]
             return all([_collect(one, places_of, found) for one in members])
 
 
-class FlatEvents:
-    """Events whose `fields` is a flat object of texts as Vedette writes it: values are taken out in columns."""
-
-    def __init__(self, events: pl.DataFrame) -> None:
-        self._events = events
-        self._known: dict[tuple[str, ...], pl.Series] = {}
-        self._keys: dict[str, pl.Series] = {}
-
-    def values(self, places: tuple[str, ...]) -> pl.Series:
-        if places not in self._known:
-            parts: list[pl.Series] = []
-            for name in places:
-                if name in EVENT_SCHEMA:
-                    parts.append(self._events[name].cast(pl.String))
-                if name not in URL_PARTS:
-                    parts.append(self._key(name))
-            named = [part.alias(str(number)) for number, part in enumerate(parts)]
-            self._known[places] = pl.DataFrame(named).select(pl.coalesce(pl.all()).alias("value")).to_series()
-        return self._known[places]
-
-    def _key(self, name: str) -> pl.Series:
-        if name not in self._keys:
-            key = "".join(f"\\x{{{ord(one):x}}}" for one in json.dumps(name, ensure_ascii=False))
-            raw = self._events["fields"].str.extract(rf'{key}:("(?:[^"\\]|\\.)*")', 1)
-            is_escaped = bool(raw.str.contains("\\", literal=True).any())
-            self._keys[name] = raw.str.json_decode(pl.String) if is_escaped else raw.str.slice(1).str.head(-1)
-        return self._keys[name]
+def _filters(nodes: Sequence[Node], places_of: PlacesOf) -> tuple[tuple[Places, ...], pl.Expr] | None:
+    """A necessary condition in columns, with the places it reads; each column is named after its places. None where
+    there is none, or it would cost more than it saves."""
+    expressions = [one for node in nodes if (one := _necessary(node, places_of)) is not None]
+    if not expressions:
+        return None
+    expression = reduce(and_, expressions)
+    names = expression.meta.root_names()
+    if len(names) > _MOST_TERMS:
+        return None
+    return tuple(tuple(name.split("|")) for name in dict.fromkeys(names)), expression
 
 
-class DistinctCheck:
-    """A rule's check that remembers its verdicts by the values it asks for."""
-
-    def __init__(self, check: Check, places: Sequence[tuple[str, ...]]) -> None:
-        self._check = check
-        self._places = tuple(places)
-        self._verdicts: dict[Values, bool] = {}
-
-    def held(self, events: FlatEvents, rows: pl.Series) -> pl.Series:
-        """Those of the rows for which it holds; `rows` numbers the events."""
-        names = [str(number) for number in range(len(self._places))]
-        columns = [events.values(places).alias(name) for places, name in zip(self._places, names, strict=True)]
-        frame = pl.DataFrame([rows.alias("row"), *columns])
-        distinct = frame.select(names).unique()
-        verdicts = [self._verdict(values) for values in distinct.iter_rows()]
-        if not any(verdicts):
-            return rows.clear()
-        holding = distinct.filter(pl.Series(verdicts, dtype=pl.Boolean))
-        return frame.join(holding, on=names, how="semi", nulls_equal=True)["row"]
-
-    def _verdict(self, values: Values) -> bool:
-        known = self._verdicts.get(values)
-        if known is None:
-            if len(self._verdicts) >= _MAX_REMEMBERED:
-                self._verdicts.clear()
-            known = self._verdicts[values] = self._check(_record(dict(zip(self._places, values, strict=True))))
-        return known
+def _necessary(node: Node, places_of: PlacesOf) -> pl.Expr | None:
+    match node:
+        case Clause():
+            return _necessary_clause(node, places_of)
+        case Not():
+            return None
+        case AllOf(members):
+            parts = [one for member in members if (one := _necessary(member, places_of)) is not None]
+            return reduce(and_, parts) if parts else None
+        case AnyOf(members):
+            parts = []
+            for member in members:
+                part = _necessary(member, places_of)
+                if part is None:
+                    return None
+                parts.append(part)
+            return reduce(or_, parts)
 
 
-def _record(values: Mapping[tuple[str, ...], str | None]) -> Record:
-    return Record.of({places: () if value is None else (value,) for places, value in values.items()})
+def _necessary_clause(clause: Clause, places_of: PlacesOf) -> pl.Expr | None:
+    if clause.field is None or clause.operator not in _FILTERED:
+        return None
+    column = pl.col("|".join(places_of(clause.field)))
+    if clause.operator is Operator.REGEX:
+        expression = rust_expression(clause.value)
+        return None if expression is None else column.str.contains(expression)
+    wanted = clause.value.lower()
+    lower = column.str.to_lowercase()
+    match clause.operator:
+        case Operator.EQUALS:
+            return lower == wanted
+        case Operator.STARTS:
+            return lower.str.starts_with(wanted)
+        case Operator.ENDS:
+            return lower.str.ends_with(wanted)
+    return lower.str.contains(wanted, literal=True)
+
+
+_FILTERED: Final = frozenset({Operator.EQUALS, Operator.STARTS, Operator.ENDS, Operator.CONTAINS, Operator.REGEX})
+_SAME_ESCAPES: Final = frozenset("nrtfv")
+_CLASSES: Final = {"w": "0-9A-Za-z_", "d": "0-9", "s": r"\t\n\f\r\x20"}
+
+
+def rust_expression(expression: str) -> str | None:
+    """The same expression for the engine of Polars, which takes letters of all languages for letters and knows nested
+    sets; None where that cannot be said."""
+    try:
+        return "".join(_rust_tokens(expression))
+    except ValueError:
+        return None
+
+
+def _rust_tokens(expression: str) -> Iterator[str]:
+    in_set, place = False, 0
+    while place < len(expression):
+        letter = expression[place]
+        place += 1
+        if letter == "\\":
+            escaped = expression[place : place + 1]
+            place += 1
+            yield _rust_escape(escaped, in_set=in_set)
+        elif in_set:
+            in_set = letter != "]"
+            yield letter if letter in "]-^" or letter.isalnum() else f"\\x{{{ord(letter):x}}}"
+        elif letter == "[":
+            in_set = True
+            opening = re.match(r"\^?\]?", expression[place:])
+            start = opening[0] if opening else ""
+            place += len(start)
+            if expression[place : place + 1] == ":":
+                raise ValueError(expression)
+            yield "[" + start.replace("]", r"\]")
+        elif letter in "{}" and re.match(r"\{\d+(?:,\d*)?\}", expression[place - 1 :]) is None and letter == "{":
+            raise ValueError(expression)
+        else:
+            yield letter
+
+
+def _rust_escape(escaped: str, *, in_set: bool) -> str:
+    if escaped in _CLASSES:
+        return _CLASSES[escaped] if in_set else f"[{_CLASSES[escaped]}]"
+    if escaped.lower() in _CLASSES and not in_set:
+        return f"[^{_CLASSES[escaped.lower()]}]"
+    if escaped in {"b", "B"} and not in_set:
+        return rf"(?-u:\{escaped})"
+    if escaped in _SAME_ESCAPES:
+        return f"\\{escaped}"
+    if not escaped or escaped.isalnum():
+        raise ValueError(escaped)
+    return f"\\x{{{ord(escaped):x}}}"

@@ -15,7 +15,7 @@ from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, LogSource, Node,
 Check = Callable[[Record], bool]
 PlacesOf = Callable[[str], tuple[str, ...]]
 
-_MAX_LOOKED_AT: Final = 65_536
+MAX_LOOKED_AT: Final = 65_536
 """Characters of a value that patterns look at."""
 _COMPARE: Final[dict[Operator, Callable[[float, float], bool]]] = {
     Operator.LESS: lambda value, wanted: value < wanted,
@@ -164,7 +164,7 @@ def pattern(expression: str) -> Any:
 
 def _pattern_check(texts: Callable[[Record], tuple[str, ...]], expression: str) -> Check:
     search = pattern(expression).search
-    return lambda record: any(search(text[:_MAX_LOOKED_AT]) is not None for text in texts(record))
+    return lambda record: any(search(text[:MAX_LOOKED_AT]) is not None for text in texts(record))
 
 
 def _network_check(places: tuple[str, ...], network: str) -> Check:

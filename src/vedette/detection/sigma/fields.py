@@ -16,6 +16,8 @@ from vedette.detection.sigma.rules import LogSource
 from vedette.model.events import EVENT_SCHEMA
 
 URL_PARTS: Final = ("url.path", "url.query", "url.domain", "url.extension")
+FLAT_FORMATS: Final = ("windows-event", "auditd")
+"""Formats whose `fields` is a flat object of texts that holds all there is in the record."""
 _URL: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9]{1,8})$")
 _VARIANTS: Final = ("{}", "EventData.{}", "winlog.event_data.{}", "Event.EventData.{}", "winlog.{}")
@@ -109,10 +111,12 @@ class Record:
                 yield f"fields.{name}", texts
 
     def texts(self) -> tuple[str, ...]:
-        """What keywords are looked for in: the record as read, its message, and the values taken out of it."""
+        """What keywords are looked for in: the record as read, its message, and the values taken out of it. Of records
+        that are wholly taken apart, the values."""
         known = self._values.get(_WHOLE)
         if known is None:
-            texts = [self.event.get("event.original"), self.event.get("message"), *_leaves(self._members(), 0)]
+            whole = [] if self._is_taken_apart() else [self.event.get("event.original"), self.event.get("message")]
+            texts = [*whole, *_leaves(self._members(), 0)]
             known = self._values[_WHOLE] = tuple(dict.fromkeys(one for one in texts if one))
         return known
 
@@ -121,6 +125,9 @@ class Record:
         if known is None:
             known = self._folded[_WHOLE] = tuple(map(str.lower, self.texts()))
         return known
+
+    def _is_taken_apart(self) -> bool:
+        return str(self.event.get("log.format")).rpartition("/")[2] in FLAT_FORMATS and bool(self._members())
 
     def _column(self, name: str) -> str | None:
         if name in EVENT_SCHEMA:

@@ -8,16 +8,17 @@ from typing import Final
 
 import polars as pl
 
-from vedette.detection.sigma.logsources import KEYED_FORMATS, KIND_COLUMNS, KIND_KEYS, logsource_map
+from vedette.detection.sigma.fields import FLAT_FORMATS
+from vedette.detection.sigma.logsources import KIND_COLUMNS, KIND_KEYS, logsource_map
 
 KINDS: Final = (*KIND_COLUMNS, *KIND_KEYS)
-_KEYED: Final = "|".join(map(re.escape, KEYED_FORMATS))
+_KEYED: Final = "|".join(map(re.escape, FLAT_FORMATS))
 _LONGEST: Final = 128
 
 
 def is_flat(kind: Mapping[str, str | None]) -> bool:
     """Whether `fields` of such events is a flat object of texts."""
-    return (kind["log.format"] or "").rpartition("/")[2] in KEYED_FORMATS
+    return (kind["log.format"] or "").rpartition("/")[2] in FLAT_FORMATS
 
 
 def kind_frame(events: pl.DataFrame) -> pl.DataFrame:
@@ -37,7 +38,7 @@ def kind_frame(events: pl.DataFrame) -> pl.DataFrame:
 
 def _key(name: str) -> pl.Expr:
     fields = pl.when(pl.col("log.format").str.contains(_KEYED)).then("fields")
-    value = fields.str.extract(rf'"{name}":"((?:[^"\\]|\\.){{0,{_LONGEST}}})"', 1)
+    value = fields.str.extract(rf'"{name}":"([^"]*)"', 1).str.head(_LONGEST)
     return value.str.replace_all(r"\\/", "/").str.to_lowercase().alias(name)
 
 

@@ -15,8 +15,7 @@ from vedette.detection.sigma.rules import LogSource
 
 KIND_COLUMNS: Final = ("log.format", "event.category", "event.action", "process.name")
 KIND_KEYS: Final = ("Channel", "EventID", "Provider_Name", "type")
-"""Keys of `fields` that say what kind an event is, of the formats in KEYED_FORMATS."""
-KEYED_FORMATS: Final = ("windows-event", "auditd")
+"""Keys of `fields` that say what kind an event is, of FLAT_FORMATS."""
 
 Kind = Mapping[str, str | None]
 """One event's values of KIND_COLUMNS and KIND_KEYS in small letters."""

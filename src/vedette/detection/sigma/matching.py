@@ -13,15 +13,15 @@ from typing import Any, Final
 
 import polars as pl
 
-from vedette.detection.sigma.distinct import DistinctCheck, FlatEvents, places_asked
+from vedette.detection.sigma.distinct import ColumnCheck, FlatEvents, places_asked
 from vedette.detection.sigma.evidence import evidence_of
 from vedette.detection.sigma.expressions import Check, check_of, places_in
-from vedette.detection.sigma.fields import Record, field_values
+from vedette.detection.sigma.fields import URL_PARTS, Record, field_values
 from vedette.detection.sigma.kinds import KINDS, is_flat, kind_frame
 from vedette.detection.sigma.logsources import KIND_KEYS, Test, logsource_map
 from vedette.detection.sigma.plans import SAMPLE, Plan, learned_rarity
 from vedette.detection.sigma.rules import DetectionRule, LogSource, RuleProblem
-from vedette.detection.sigma.triggers import Needle, Outlook, Rarity, guessed_rarity, kind_keys_in, outlook
+from vedette.detection.sigma.triggers import Needle, Outlook, Rarity, Viewpoint, guessed_rarity, kind_keys_in, outlook
 from vedette.model.findings import Evidence
 
 __all__ = ["MATCHES", "RuleMatcher", "field_values"]
@@ -29,7 +29,7 @@ __all__ = ["MATCHES", "RuleMatcher", "field_values"]
 MATCHES: Final = pl.Schema({"rule": pl.UInt32, "row": pl.UInt32})
 _MAX_KINDS: Final = 4_096
 _MANY_ROWS: Final = 512
-"""From here a rule is evaluated once for each combination of values instead of row by row."""
+"""From here a rule is evaluated in columns instead of row by row."""
 _KIND_KEYS: Final = frozenset(KIND_KEYS)
 
 Kind = tuple[str | None, ...]
@@ -42,13 +42,13 @@ class RuleMatcher:
     def __init__(self, rules: Sequence[DetectionRule]) -> None:
         self._rules = tuple(rules)
         self._checks: dict[int, Check | None] = {}
-        self._distinct: dict[int, DistinctCheck | None] = {}
+        self._columns: dict[int, ColumnCheck | None] = {}
         self._problems: dict[int, RuleProblem] = {}
         self._plans: OrderedDict[Kind, Plan] = OrderedDict()
         self._shared_plans: dict[tuple[Any, ...], Plan] = {}
         self._places_of = {logsource: places_in(logsource) for logsource in {rule.logsource for rule in rules}}
         self._groups = self._grouped()
-        self._outlooks: dict[int, Outlook] = {}
+        self._outlooks: dict[tuple[int, bool], Outlook] = {}
         self._asks_for_kind: dict[int, bool] = {}
 
     @property
@@ -133,14 +133,16 @@ class RuleMatcher:
 
     def _outlook(self, place: int, logsource: LogSource, kind: Mapping[str, str | None], rarity: Rarity) -> Outlook:
         is_guess = rarity is guessed_rarity
-        if is_guess and place in self._outlooks:
-            return self._outlooks[place]
+        key = place, is_flat(kind)
+        if is_guess and key in self._outlooks:
+            return self._outlooks[key]
         rule = self._rules[place]
-        made = outlook(rule.condition, self._places_of[logsource], kind, rarity)
+        view = Viewpoint(self._places_of[logsource], kind, rarity, is_flat(kind))
+        made = outlook(rule.condition, view)
         if place not in self._asks_for_kind:
             self._asks_for_kind[place] = kind_keys_in(rule.condition, _KIND_KEYS)
         if is_guess and not self._asks_for_kind[place]:
-            self._outlooks[place] = made
+            self._outlooks[key] = made
         return made
 
     def _learned(self, events: pl.DataFrame, plan: Plan, kind: Kind, rows: pl.Series) -> Plan:
@@ -181,13 +183,12 @@ class RuleMatcher:
         check = self._check(place)
         if check is None:
             return
-        if rows is None and reader.is_flat and reader.rows.len() >= _MANY_ROWS:
-            distinct = self._distinct_check(place, check)
-            if distinct is not None:
-                held = distinct.held(reader.flat, reader.rows)
-                if held.len():
-                    yield _pairs(place, held)
-                return
+        count = reader.rows.len() if rows is None else len(rows)
+        if reader.is_flat and count >= _MANY_ROWS and (columns := self._column_check(place)) is not None:
+            held = columns.held(reader.flat, reader.rows, None if rows is None else reader.places(rows))
+            if held.len():
+                yield _pairs(place, held)
+            return
         wanted = reader.rows.to_list() if rows is None else rows
         holding = [row for row, record in zip(wanted, reader.records(wanted), strict=True) if check(record)]
         if holding:
@@ -204,12 +205,14 @@ class RuleMatcher:
                 self._problems[place] = RuleProblem(rule.path, rule.line, reason, "correct the value", rule.id)
         return self._checks[place]
 
-    def _distinct_check(self, place: int, check: Check) -> DistinctCheck | None:
-        if place not in self._distinct:
+    def _column_check(self, place: int) -> ColumnCheck | None:
+        if place not in self._columns:
             rule = self._rules[place]
-            asked = places_asked(rule.condition, self._places_of[rule.logsource])
-            self._distinct[place] = DistinctCheck(check, asked) if asked is not None else None
-        return self._distinct[place]
+            places_of = self._places_of[rule.logsource]
+            asked = places_asked(rule.condition, places_of)
+            usable = asked is not None and not any(name in URL_PARTS for places in asked for name in places)
+            self._columns[place] = ColumnCheck(rule.condition, places_of, asked) if asked and usable else None
+        return self._columns[place]
 
 
 class _Reader:
@@ -221,16 +224,23 @@ class _Reader:
         self.flat = FlatEvents(events)
         self._events = events
         self._places: dict[int, int] | None = None
+        self._is_whole = int(rows[-1]) + 1 == rows.len()
         self._records: dict[int, Record] = {}
 
     def records(self, rows: Sequence[int]) -> Iterator[Record]:
         missing = [row for row in rows if row not in self._records]
         if missing:
-            if self._places is None:
-                self._places = {row: place for place, row in enumerate(self.rows)}
-            some = self._events[[self._places[row] for row in missing]]
+            some = self._events[self.places(missing)]
             self._records.update(zip(missing, map(Record, some.iter_rows(named=True)), strict=True))
         return (self._records[row] for row in rows)
+
+    def places(self, rows: Sequence[int]) -> pl.Series:
+        """Where the rows stand among the events of the plan."""
+        if self._is_whole:
+            return pl.Series("row", rows, dtype=pl.UInt32)
+        if self._places is None:
+            self._places = {row: place for place, row in enumerate(self.rows)}
+        return pl.Series("row", [self._places[row] for row in rows], dtype=pl.UInt32)
 
 
 def _pairs(place: int, rows: pl.Series) -> pl.DataFrame:

@@ -1,12 +1,14 @@
 """Triggers: literals of which one must stand in an event if a rule is to match it.
 
-Of an AND the rarest child, of an OR the union, of a NOT nothing. A literal is a stretch of small ASCII letters, digits and
-signs that every layout writes as they are, so that it can be looked for in the JSON of `fields` without taking it apart; what
-begins or ends a value has JSON's quote beside it there. Failing that it is a single letter that is not ASCII.
+Of an AND the rarest child, of an OR the union, of a NOT nothing. A literal is a stretch of small ASCII letters. It is looked
+for in the JSON of `fields` without taking it apart: what begins or ends a value has JSON's quote beside it there, and where
+others than Vedette wrote the JSON, a stretch has only signs that nobody escapes. Failing that it is a single letter that is
+not ASCII.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections import defaultdict
@@ -24,6 +26,7 @@ from vedette.model.events import EVENT_SCHEMA
 _SHORTEST: Final = 3
 _MOST_NEEDLES: Final = 20_000
 _PLAIN: Final = re.compile(r"[a-z0-9 .;=_%()|@#$!?*^~`-]+")
+_PRINTABLE: Final = re.compile(r"[ -~]+")
 _RARE_SIGNS: Final = frozenset("^~`|@#$!?*")
 _WILDCARDS: Final = re.compile(r"\.\*?")
 _ESCAPE: Final = re.compile(r"\\x\{([0-9a-f]+)\}")
@@ -48,25 +51,36 @@ class Outlook:
 _DEPENDS: Final = Outlook(None)
 
 
-def outlook(node: Node, places_of: PlacesOf, kind: Mapping[str, str | None], rarity: Rarity) -> Outlook:
-    """Of the condition for events of the kind, whose values are in small letters."""
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """What outlooks are made from: where fields stand, what the kind of events says (in small letters), how common
+    needles are, and whether `fields` is a flat object of texts as Vedette writes it, escapes and all."""
+
+    places_of: PlacesOf
+    kind: Mapping[str, str | None]
+    rarity: Rarity
+    is_flat: bool
+
+
+def outlook(node: Node, view: Viewpoint) -> Outlook:
+    """Of the condition for events of the kind."""
     match node:
         case Clause():
-            return _of_clause(node, places_of, kind)
+            return _of_clause(node, view)
         case Not(member):
-            truth = outlook(member, places_of, kind, rarity).truth
+            truth = outlook(member, view).truth
             return _DEPENDS if truth is None else Outlook(not truth)
         case AllOf(members):
-            parts = [outlook(one, places_of, kind, rarity) for one in members]
+            parts = [outlook(one, view) for one in members]
             if any(one.truth is False for one in parts):
                 return Outlook(False)
             parts = [one for one in parts if one.truth is None]
             if not parts:
                 return Outlook(True)
             triggers = [one.trigger for one in parts if one.trigger is not None]
-            return Outlook(None, min(triggers, key=lambda one: sum(map(rarity, one))) if triggers else None)
+            return Outlook(None, min(triggers, key=lambda one: sum(map(view.rarity, one))) if triggers else None)
         case AnyOf(members):
-            parts = [outlook(one, places_of, kind, rarity) for one in members]
+            parts = [outlook(one, view) for one in members]
             if any(one.truth is True for one in parts):
                 return Outlook(True)
             parts = [one for one in parts if one.truth is None]
@@ -86,22 +100,32 @@ def kind_keys_in(node: Node, keys: frozenset[str]) -> bool:
             return any(kind_keys_in(one, keys) for one in members)
 
 
-def _of_clause(clause: Clause, places_of: PlacesOf, kind: Mapping[str, str | None]) -> Outlook:
+def _of_clause(clause: Clause, view: Viewpoint) -> Outlook:
     if clause.operator is Operator.NEVER:
         return Outlook(False)
-    places = () if clause.field is None else places_of(clause.field)
+    places = () if clause.field is None else view.places_of(clause.field)
     if places and places[0] not in EVENT_SCHEMA and clause.operator is Operator.EQUALS and not clause.is_cased:
-        value = kind.get(places[0])
+        value = view.kind.get(places[0])
         if value is not None:
             return Outlook(value == clause.value.lower())
-    literals = _literals(clause)
+    if not places and not view.is_flat:
+        return _looking_for(_literals(clause, _PLAIN), ("event.original", "fields"))
+    columns = _columns(places)
+    if view.is_flat:
+        literals = _literals(clause, _PRINTABLE)
+        inside = frozenset(json.dumps(one)[1:-1] for one in literals or ())
+    else:
+        literals = inside = _literals(clause, _PLAIN) or frozenset()
     if not literals:
         return _DEPENDS
-    quoted = _quoted(clause, literals)
-    needles = [("fields", one) for one in quoted]
-    for column in _columns(places) if places else ("event.original",):
-        needles += [(column, one) for one in literals]
-    return Outlook(None, frozenset(needles))
+    needles = {("fields", one) for one in _quoted(clause, literals, inside)}
+    return Outlook(None, frozenset(needles | {(column, one) for column in columns for one in literals}))
+
+
+def _looking_for(literals: frozenset[str] | None, columns: Sequence[str]) -> Outlook:
+    if not literals:
+        return _DEPENDS
+    return Outlook(None, frozenset((column, one) for column in columns for one in literals))
 
 
 def _columns(places: Sequence[str]) -> set[str]:
@@ -109,15 +133,18 @@ def _columns(places: Sequence[str]) -> set[str]:
     return urls | {name for name in places if name in EVENT_SCHEMA}
 
 
-def _quoted(clause: Clause, literals: frozenset[str]) -> frozenset[str]:
-    """The literal as it stands in JSON: a text of letters has quotes around it."""
+def _quoted(clause: Clause, literals: frozenset[str], inside: frozenset[str]) -> frozenset[str]:
+    """The literal as it stands in JSON, where it is `inside`: a text of letters has quotes around it."""
     value = clause.value.lower()
-    if len(literals) != 1 or clause.field is None or _may_be_bare(value):
-        return literals
+    if len(literals) != 1 or not value or _may_be_bare(value):
+        return inside
     (literal,) = literals
+    if not literal.isascii():
+        return inside
+    (written,) = inside
     before = '"' if clause.operator in {Operator.EQUALS, Operator.STARTS} and value.startswith(literal) else ""
     after = '"' if clause.operator in {Operator.EQUALS, Operator.ENDS} and value.endswith(literal) else ""
-    return frozenset({f"{before}{literal}{after}"})
+    return frozenset({f"{before}{written}{after}"})
 
 
 def _may_be_bare(value: str) -> bool:
@@ -127,15 +154,15 @@ def _may_be_bare(value: str) -> bool:
     return any(word.startswith(value) or word.endswith(value) for word in ("true", "false", "null"))
 
 
-def _literals(clause: Clause) -> frozenset[str] | None:
+def _literals(clause: Clause, letters: re.Pattern[str]) -> frozenset[str] | None:
     match clause.operator:
         case Operator.EQUALS | Operator.STARTS | Operator.ENDS | Operator.CONTAINS:
-            return _best([clause.value.lower()])
+            return _best([clause.value.lower()], letters)
         case Operator.LIKE:
             pieces = _WILDCARDS.split(clause.value.removeprefix("(?s)^").removesuffix("$"))
-            return _best([_ESCAPE.sub(_character, piece).lower() for piece in pieces])
+            return _best([_ESCAPE.sub(_character, piece).lower() for piece in pieces], letters)
         case Operator.REGEX:
-            return _of_expression(clause.value)
+            return _of_expression(clause.value, letters)
     return None
 
 
@@ -143,10 +170,10 @@ def _character(found: re.Match[str]) -> str:
     return chr(int(found[1], 16))
 
 
-def _best(texts: Iterable[str]) -> frozenset[str] | None:
+def _best(texts: Iterable[str], letters: re.Pattern[str]) -> frozenset[str] | None:
     """The longest stretch; else the strangest letter, in every case it may be written in."""
     texts = list(texts)
-    stretches = [one for text in texts for one in _PLAIN.findall(text)]
+    stretches = [one for text in texts for one in letters.findall(text)]
     best = max(stretches, key=len, default="")
     if len(best) >= _SHORTEST:
         return frozenset({best})
@@ -170,7 +197,7 @@ def _cases() -> dict[str, frozenset[str]]:
 
 def guessed_rarity(needle: Needle) -> float:
     """Before anything is known of the data: the longer the rarer, what Windows writes everywhere is not rare."""
-    literal = needle[1].strip('"')
+    literal = needle[1].strip('"\\')
     share = 0.5 / max(2, len(literal)) ** 2
     return share * 20 if literal.rstrip(". ") in _COMMON else share
 
@@ -193,7 +220,7 @@ def _union(triggers: Sequence[Trigger | None]) -> Trigger | None:
 
 
 @lru_cache(maxsize=8_192)
-def _of_expression(expression: str) -> frozenset[str] | None:
+def _of_expression(expression: str, letters: re.Pattern[str]) -> frozenset[str] | None:
     """Stretches of which one stands in every text the expression is found in; None where there are none."""
     try:
         with warnings.catch_warnings():
@@ -201,18 +228,18 @@ def _of_expression(expression: str) -> frozenset[str] | None:
             tree = _python_syntax.parse(expression)
     except (re.error, RecursionError, OverflowError, ValueError):
         return None
-    found = _required(tree)
+    found = _required(tree, letters)
     return found if found and len(found) <= _MOST_NEEDLES else None
 
 
-def _required(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str] | None:
+def _required(sequence: Iterable[tuple[Any, Any]], letters: re.Pattern[str]) -> frozenset[str] | None:
     """`sequence` is what Python's parser makes: pairs of an operation's name and its arguments."""
     candidates: list[frozenset[str]] = []
     run: list[str] = []
 
     def end_run() -> None:
         if run:
-            if (best := _best(["".join(run).lower()])) is not None:
+            if (best := _best(["".join(run).lower()], letters)) is not None:
                 candidates.append(best)
             run.clear()
 
@@ -225,16 +252,16 @@ def _required(sequence: Iterable[tuple[Any, Any]]) -> frozenset[str] | None:
                 continue
             case "SUBPATTERN":
                 end_run()
-                inner = _required(arguments[-1])
+                inner = _required(arguments[-1], letters)
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
                 end_run()
-                inner = _required(arguments[2]) if arguments[0] >= 1 else None
+                inner = _required(arguments[2], letters) if arguments[0] >= 1 else None
             case "ATOMIC_GROUP":
                 end_run()
-                inner = _required(arguments)
+                inner = _required(arguments, letters)
             case "BRANCH":
                 end_run()
-                branches = [_required(one) for one in arguments[1]]
+                branches = [_required(one, letters) for one in arguments[1]]
                 inner = None
                 if all(one is not None for one in branches):
                     inner = frozenset().union(*(one for one in branches if one is not None))
