@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
 from vedette.detection.sigma.fields import Record, field_map
-from vedette.detection.sigma.logsources import KEYED_FORMATS, KIND_COLUMNS, KIND_KEYS, Kind, logsource_map
+from vedette.detection.sigma.kinds import KINDS, kind_frame
+from vedette.detection.sigma.logsources import logsource_map
 from vedette.detection.sigma.rules import LogSource
+from vedette.model.events import EVENT_SCHEMA
 
 _EVENTS_OF_A_KIND: Final = 20
 _MOST_KINDS: Final = 2_000
+
+Kind = tuple[str | None, ...]
+"""Values of KINDS."""
 
 
 class SampledDeliveries:
@@ -20,26 +27,19 @@ class SampledDeliveries:
 
     def __init__(self) -> None:
         self.events = 0
-        self._kinds: dict[tuple[str | None, ...], list[Record]] = {}
-        self._of_logsource: dict[LogSource, tuple[tuple[str | None, ...], ...]] = {}
+        self._kinds: dict[Kind, list[Record]] = {}
+        self._of_logsource: dict[LogSource, tuple[Kind, ...]] = {}
         self._values: dict[tuple[LogSource, str], bool] = {}
 
     def add(self, events: pl.DataFrame) -> None:
         """Look at more events, of EVENT_SCHEMA."""
         self.events += events.height
-        is_keyed = pl.any_horizontal(pl.col("log.format").str.contains(name, literal=True) for name in KEYED_FORMATS)
-        keys = [
-            pl.when(is_keyed).then(pl.col("fields")).str.json_path_match(f"$['{key}']").alias(f"kind.{key}")
-            for key in KIND_KEYS
-        ]
-        kinds = events.with_columns(keys)
-        names = [*KIND_COLUMNS, *(f"kind.{key}" for key in KIND_KEYS)]
-        few = kinds.group_by(names, maintain_order=True).head(_EVENTS_OF_A_KIND)
-        self._keep((row, tuple(row[name] for name in names)) for row in few.iter_rows(named=True))
+        self._keep(events)
 
     def add_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Look at some rare events, as people read them (columns without a value are left out); not counted."""
-        self._keep((row, _kind_of(row)) for row in rows)
+        if rows:
+            self._keep(pl.DataFrame([_as_event(row) for row in rows], schema=EVENT_SCHEMA, orient="row"))
 
     def has_logs(self, logsource: LogSource) -> bool:
         return bool(self._fitting(logsource))
@@ -53,33 +53,35 @@ class SampledDeliveries:
             )
         return self._values[key]
 
-    def _keep(self, rows: Iterable[tuple[Mapping[str, Any], tuple[str | None, ...]]]) -> None:
-        for row, kind in rows:
+    def _keep(self, events: pl.DataFrame) -> None:
+        if events.is_empty():
+            return
+        for *values, rows in kind_frame(events).iter_rows():
+            kind = tuple(values)
             known = self._kinds.get(kind)
             if known is None:
                 if len(self._kinds) >= _MOST_KINDS:
                     continue
                 known = self._kinds[kind] = []
-            if len(known) < _EVENTS_OF_A_KIND:
-                known.append(Record(row))
+            wanted = rows[: _EVENTS_OF_A_KIND - len(known)]
+            known += [Record(row) for row in events[wanted].iter_rows(named=True)]
         self._of_logsource.clear()
         self._values.clear()
 
-    def _fitting(self, logsource: LogSource) -> tuple[tuple[str | None, ...], ...]:
+    def _fitting(self, logsource: LogSource) -> tuple[Kind, ...]:
         if logsource not in self._of_logsource:
             test, _ = logsource_map().test(logsource)
-            self._of_logsource[logsource] = tuple(kind for kind in self._kinds if test.fits(_as_kind(kind)))
+            self._of_logsource[logsource] = tuple(
+                kind for kind in self._kinds if test.fits(dict(zip(KINDS, kind, strict=True)))
+            )
         return self._of_logsource[logsource]
 
 
-def _kind_of(row: Mapping[str, Any]) -> tuple[str | None, ...]:
-    fields = row.get("fields")
-    is_keyed = any(name in (row.get("log.format") or "") for name in KEYED_FORMATS)
-    members = fields if isinstance(fields, Mapping) and is_keyed else {}
-    keys = [members.get(key) for key in KIND_KEYS]
-    return (*(row.get(name) for name in KIND_COLUMNS), *(None if key is None else str(key) for key in keys))
-
-
-def _as_kind(values: tuple[str | None, ...]) -> Kind:
-    names = (*KIND_COLUMNS, *KIND_KEYS)
-    return {name: value.lower() if value is not None else None for name, value in zip(names, values, strict=True)}
+def _as_event(row: Mapping[str, Any]) -> dict[str, Any]:
+    event = {name: row.get(name) for name in EVENT_SCHEMA}
+    if isinstance(event["fields"], Mapping):
+        event["fields"] = json.dumps(event["fields"], ensure_ascii=False, separators=(",", ":"))
+    for name, dtype in EVENT_SCHEMA.items():
+        if dtype.is_temporal() and isinstance(event[name], str):
+            event[name] = datetime.fromisoformat(event[name])
+    return event
