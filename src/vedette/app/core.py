@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from vedette.analysis import default_analysers
 from vedette.app.detection import CONFIG_FILE, Detection, open_detection
 from vedette.configdb import open_database
-from vedette.detection import default_detectors
 from vedette.formats import FormatEngine, FormatLibrary, Unread, load_library
 from vedette.formats.learning import UnreadSampler
 from vedette.model.batches import Committed
@@ -89,10 +88,9 @@ def build_middle(data_dir: Path | None, clock: Clock, *, detection: Detection, u
     """Formats that ship and the operator's own, detectors, analysers. Blocks. `unread` is told lines nobody explains."""
     library = load_library(data_dir / USER_FORMATS if data_dir else None)
     engine = FormatEngine(library, unread=unread)
-    detectors = (*(default_detectors() if detection.with_shipped else ()), detection.detector)
     judge = Judge(
         decoder=engine,
-        detectors=detectors,
+        detectors=(detection.detector,),
         analysers=default_analysers(),
         clock=clock,
         memories=(engine.templates,),

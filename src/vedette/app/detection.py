@@ -25,12 +25,11 @@ CONFIG_FILE: Final = "config.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The rules of a run and the detector that works with them. `with_shipped` where those that ship are among them."""
+    """The rules of a run and the detector that works with them."""
 
     library: RuleLibrary
     detector: FollowingDetector
     compiled: CompiledRules
-    with_shipped: bool = True
 
     @property
     def problems(self) -> tuple[RuleProblem, ...]:
@@ -57,7 +56,7 @@ def scan_detection(
         if not path.exists():
             raise SettingsError(f"--rules {str(path)!r} is not there; name a folder, file or zip of Sigma rules")
     if not with_default:
-        return _detection(RuleFolders(None, folders, with_shipped=False), clock, with_shipped=False)
+        return _detection(RuleFolders(None, folders, with_shipped=False), clock)
     found = RuleFolders(settings.data_dir, (*folders, *settings.rules.folders))
     path = settings.data_dir / CONFIG_FILE
     if not path.is_file():
@@ -75,7 +74,6 @@ def _detection(
     *,
     states: RuleStates | None = None,
     book: ExceptionBook | None = None,
-    with_shipped: bool = True,
 ) -> Detection:
     library = RuleLibrary(folders, clock)
     library.load()
@@ -83,4 +81,4 @@ def _detection(
     detector = FollowingDetector(compiled)
     if book is not None:
         detector.exclusions.use(exclusions_of(book.active()))
-    return Detection(library, detector, compiled, with_shipped)
+    return Detection(library, detector, compiled)

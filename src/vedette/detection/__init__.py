@@ -1,12 +1,16 @@
 """Turns events into findings."""
 
-from vedette.detection.contract import Detector
-from vedette.detection.rule import FailureThresholdRule
-from vedette.detection.threshold import FailureThreshold
+from importlib import resources
+from pathlib import Path
 
-__all__ = ["Detector", "FailureThreshold", "FailureThresholdRule", "default_detectors"]
+from vedette.detection.contract import Detector
+from vedette.detection.sigma.loading import load_rules
+from vedette.detection.sigma_detector import SigmaDetector
+
+__all__ = ["Detector", "SigmaDetector", "default_detectors"]
 
 
 def default_detectors() -> tuple[Detector, ...]:
-    """New detectors, in the order in which they are asked."""
-    return (FailureThreshold(),)
+    """New detectors over the rules that ship, in the order in which they are asked. Blocks while it reads those."""
+    shipped = Path(str(resources.files("vedette") / "content" / "rules"))
+    return (SigmaDetector(load_rules([shipped], pack="vedette")),)
