@@ -82,6 +82,7 @@ def _as_event(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(event["fields"], Mapping):
         event["fields"] = json.dumps(event["fields"], ensure_ascii=False, separators=(",", ":"))
     for name, dtype in EVENT_SCHEMA.items():
-        if dtype.is_temporal() and isinstance(event[name], str):
-            event[name] = datetime.fromisoformat(event[name])
+        value = event[name]
+        if dtype.is_temporal() and isinstance(value, str):
+            event[name] = datetime.fromisoformat(value)
     return event

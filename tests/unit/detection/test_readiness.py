@@ -110,7 +110,7 @@ def test_events_deliver_their_logs_and_fields() -> None:
     events = event_frame(
         [
             {"log.format": "syslog-rfc3164/sshd", "process.name": "sshd", "user.name": "root"},
-            {"log.format": "windows-event", "fields": json.dumps(process)},
+            {"log.format": "windows-event", "fields": json.dumps(process, separators=(",", ":"))},
         ]
     )
     seen = SampledDeliveries()
