@@ -17,7 +17,9 @@ from vedette.model.events import EVENT_SCHEMA
 
 URL_PARTS: Final = ("url.path", "url.query", "url.domain", "url.extension")
 FLAT_FORMATS: Final = ("windows-event", "auditd")
-"""Formats whose `fields` is a flat object of texts that holds all there is in the record."""
+"""Formats whose `fields` is a flat object of texts, written by Vedette."""
+WHOLLY_TAKEN_APART: Final = "windows-event"
+"""Of them the one whose `fields` holds all there is in the record."""
 _URL: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9]{1,8})$")
 _VARIANTS: Final = ("{}", "EventData.{}", "winlog.event_data.{}", "Event.EventData.{}", "winlog.{}")
@@ -127,7 +129,7 @@ class Record:
         return known
 
     def _is_taken_apart(self) -> bool:
-        return str(self.event.get("log.format")).rpartition("/")[2] in FLAT_FORMATS and bool(self._members())
+        return str(self.event.get("log.format")).rpartition("/")[2] == WHOLLY_TAKEN_APART
 
     def _column(self, name: str) -> str | None:
         if name in EVENT_SCHEMA:

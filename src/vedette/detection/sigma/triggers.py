@@ -19,7 +19,7 @@ from re import _parser as _python_syntax  # type: ignore[attr-defined]  # the on
 from typing import Any, Final
 
 from vedette.detection.sigma.expressions import PlacesOf
-from vedette.detection.sigma.fields import URL_PARTS
+from vedette.detection.sigma.fields import URL_PARTS, WHOLLY_TAKEN_APART
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
 from vedette.model.events import EVENT_SCHEMA
 
@@ -108,7 +108,7 @@ def _of_clause(clause: Clause, view: Viewpoint) -> Outlook:
         value = view.kind.get(places[0])
         if value is not None:
             return Outlook(value == clause.value.lower())
-    if not places and not view.is_flat:
+    if not places and (view.kind.get("log.format") or "").rpartition("/")[2] != WHOLLY_TAKEN_APART:
         return _looking_for(_literals(clause, _PLAIN), ("event.original", "fields"))
     columns = _columns(places)
     if view.is_flat:
