@@ -95,7 +95,9 @@ class ColumnCheck:
 class _Stage:
     """One part of a condition."""
 
-    def __init__(self, places: Sequence[Places], check: Check, filters: tuple[tuple[Places, ...], pl.Expr] | None) -> None:
+    def __init__(
+        self, places: Sequence[Places], check: Check, filters: tuple[tuple[Places, ...], pl.Expr] | None
+    ) -> None:
         self._places = tuple(places)
         self._check = check
         self._filters = filters

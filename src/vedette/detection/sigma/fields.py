@@ -284,6 +284,8 @@ def field_values(events: pl.DataFrame, field: str, *, logsource: LogSource | Non
     distinct `fields`.
     """
     places = field_map().places(field, logsource)
+    if events.height == 0:
+        return pl.Series(f"values.{field}", dtype=pl.String)
     name = f"values.{field}"
     texts: list[pl.Expr] = []
     keys = places

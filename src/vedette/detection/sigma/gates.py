@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -211,20 +211,27 @@ def _pattern(text: pl.Expr, clause: Clause) -> _Verdict:
 
 
 def _keyword(clause: Clause, values: tuple[str, ...]) -> _Verdict:
-    """Looked for in the record as read, in its message and in every value of `fields`."""
+    """Looked for in the record as read, in its message and in every value of `fields`; where these are all there is to
+    the record, in the values alone."""
     told: list[_Verdict] = []
     for column in ("event.original", "message"):
         text = pl.col(column)
+        is_text = (text != "").fill_null(value=False)
         if clause.operator in _LITERAL:
-            told.append(_same((text != "") & _literal(text, clause, values)))
+            one = _same(_literal(text, clause, values))
         elif clause.operator in {Operator.LIKE, Operator.REGEX}:
             one = _pattern(text, clause)
-            is_text = (text != "").fill_null(value=False)
-            told.append(_Verdict(is_text & one.sure, is_text & one.may))
         else:
             return _OPEN
+        told.append(_Verdict(is_text & one.sure, is_text & one.may))
+    in_fields = _HAS_FIELDS
+    if clause.operator in _LITERAL:
+        members = pl.col("fields")
+        said = _literal(members, replace(clause, operator=Operator.CONTAINS), values)
+        in_fields = (said | members.str.contains("\\", literal=True)).fill_null(value=False)
     return _Verdict(
-        pl.any_horizontal(one.sure for one in told), pl.any_horizontal(*(one.may for one in told), _HAS_FIELDS)
+        pl.any_horizontal(one.sure for one in told) & ~_HAS_FIELDS,
+        pl.any_horizontal(*(one.may for one in told), in_fields),
     )
 
 

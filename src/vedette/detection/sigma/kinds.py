@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import polars as pl
@@ -21,14 +21,17 @@ def is_flat(kind: Mapping[str, str | None]) -> bool:
     return (kind["log.format"] or "").rpartition("/")[2] in FLAT_FORMATS
 
 
-def kind_frame(events: pl.DataFrame) -> pl.DataFrame:
-    """The columns KINDS in small letters, each combination once, and `row`: the list of its rows."""
+def kind_frame(events: pl.DataFrame, programs: Collection[str] = ()) -> pl.DataFrame:
+    """The columns KINDS in small letters, each combination once, and `row`: the list of its rows.
+
+    `programs` are names to tell apart beside those that logsources are known by.
+    """
     is_keyed = events["log.format"].str.contains(_KEYED)
     kinds = events.select(
         pl.col("log.format").str.to_lowercase(),
         pl.col("event.category").str.to_lowercase(),
         _kept(pl.col("event.action"), _actions()),
-        _kept(pl.col("process.name").str.replace(r"^.*[/\\]", ""), _programs()),
+        _kept(pl.col("process.name").str.replace(r"^.*[/\\]", ""), _programs(programs)),
         *([_key(name) for name in KIND_KEYS] if is_keyed.any() else []),
     )
     if not is_keyed.any():
@@ -48,8 +51,10 @@ def _kept(column: pl.Expr, pattern: str) -> pl.Expr:
     return pl.when(lower.str.contains(pattern)).then(lower)
 
 
-def _programs() -> str:
-    return logsource_map().pattern("process.name")
+def _programs(others: Collection[str]) -> str:
+    names = "|".join(re.escape(one) for one in sorted(others))
+    known = logsource_map().pattern("process.name")
+    return f"{known}|^(?:{names})$" if names else known
 
 
 def _actions() -> str:

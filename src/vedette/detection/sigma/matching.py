@@ -17,6 +17,7 @@ from vedette.detection.sigma.distinct import ColumnCheck, FlatEvents, places_ask
 from vedette.detection.sigma.evidence import evidence_of
 from vedette.detection.sigma.expressions import Check, check_of, places_in
 from vedette.detection.sigma.fields import URL_PARTS, Record, field_values
+from vedette.detection.sigma.gates import Gate
 from vedette.detection.sigma.kinds import KINDS, is_flat, kind_frame
 from vedette.detection.sigma.logsources import KIND_KEYS, Test, logsource_map
 from vedette.detection.sigma.plans import SAMPLE, Plan, learned_rarity
@@ -28,7 +29,7 @@ __all__ = ["MATCHES", "RuleMatcher", "field_values"]
 
 MATCHES: Final = pl.Schema({"rule": pl.UInt32, "row": pl.UInt32})
 _MAX_KINDS: Final = 4_096
-_MANY_ROWS: Final = 512
+MANY_ROWS: Final = 512
 """From here a rule is evaluated in columns instead of row by row."""
 _KIND_KEYS: Final = frozenset(KIND_KEYS)
 
@@ -43,10 +44,12 @@ class RuleMatcher:
         self._rules = tuple(rules)
         self._checks: dict[int, Check | None] = {}
         self._columns: dict[int, ColumnCheck | None] = {}
+        self._gates: dict[int, Gate | None] = {}
         self._problems: dict[int, RuleProblem] = {}
         self._plans: OrderedDict[Kind, Plan] = OrderedDict()
         self._shared_plans: dict[tuple[Any, ...], Plan] = {}
         self._places_of = {logsource: places_in(logsource) for logsource in {rule.logsource for rule in rules}}
+        self._programs: set[str] = set()
         self._groups = self._grouped()
         self._outlooks: dict[tuple[int, bool], Outlook] = {}
         self._asks_for_kind: dict[int, bool] = {}
@@ -78,6 +81,7 @@ class RuleMatcher:
         for logsource, members in places.items():
             test, unknown = logsource_map().test(logsource)
             groups.append((logsource, test, members))
+            self._programs.update(unknown)
             for place in members if unknown else ():
                 rule = self._rules[place]
                 reason = f"nothing is known of the log source {', '.join(unknown)!r}"
@@ -88,7 +92,7 @@ class RuleMatcher:
     def _work(self, events: pl.DataFrame) -> Iterator[tuple[Plan, Kind, pl.Series]]:
         """The plans that have something to do, one of their kinds, and their rows."""
         rows_by_plan: dict[int, tuple[Plan, Kind, list[pl.Series]]] = {}
-        for *values, rows in kind_frame(events).iter_rows():
+        for *values, rows in kind_frame(events, self._programs).iter_rows():
             kind = tuple(values)
             plan = self._plan(kind)
             if not plan.is_empty:
@@ -184,12 +188,18 @@ class RuleMatcher:
         if check is None:
             return
         count = reader.rows.len() if rows is None else len(rows)
-        if reader.is_flat and count >= _MANY_ROWS and (columns := self._column_check(place)) is not None:
+        if reader.is_flat and count >= MANY_ROWS and (columns := self._column_check(place)) is not None:
             held = columns.held(reader.flat, reader.rows, None if rows is None else reader.places(rows))
             if held.len():
                 yield _pairs(place, held)
             return
         wanted = reader.rows.to_list() if rows is None else rows
+        if count >= MANY_ROWS and (gate := self._gate(place)) is not None:
+            numbers = reader.rows if rows is None else pl.Series("row", rows, dtype=pl.UInt32)
+            sure, is_open = gate.sift(reader.events(rows))
+            if sure.any():
+                yield _pairs(place, numbers.filter(sure))
+            wanted = numbers.filter(is_open).to_list()
         holding = [row for row, record in zip(wanted, reader.records(wanted), strict=True) if check(record)]
         if holding:
             yield _pairs(place, pl.Series("row", holding, dtype=pl.UInt32))
@@ -204,6 +214,15 @@ class RuleMatcher:
                 reason = f"the condition cannot be compiled: {error}"
                 self._problems[place] = RuleProblem(rule.path, rule.line, reason, "correct the value", rule.id)
         return self._checks[place]
+
+    def _gate(self, place: int) -> Gate | None:
+        if place not in self._gates:
+            rule = self._rules[place]
+            try:
+                self._gates[place] = Gate(rule.condition, self._places_of[rule.logsource])
+            except (ValueError, RecursionError):
+                self._gates[place] = None
+        return self._gates[place]
 
     def _column_check(self, place: int) -> ColumnCheck | None:
         if place not in self._columns:
@@ -233,6 +252,9 @@ class _Reader:
             some = self._events[self.places(missing)]
             self._records.update(zip(missing, map(Record, some.iter_rows(named=True)), strict=True))
         return (self._records[row] for row in rows)
+
+    def events(self, rows: Sequence[int] | None) -> pl.DataFrame:
+        return self._events if rows is None else self._events[self.places(rows)]
 
     def places(self, rows: Sequence[int]) -> pl.Series:
         """Where the rows stand among the events of the plan."""

@@ -19,7 +19,7 @@ _AGAIN_AFTER: Final = 20
 """It is learned again when so many times more events were seen."""
 _UNSEEN: Final = 0.1
 """Share of an event that a literal is expected in when a sample does not hold it."""
-_ODD: Final = r"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|3[0-9])|[\x{212A}\x{0130}\x{017F}]"
+_ODD: Final = r"\\u(?:00(?:[46][1-9a-fA-F]|[57][0-9aA]|3[0-9])|212[aA]|0130|017[fF])|[\x{212A}\x{0130}\x{017F}]"
 _ODD_LETTERS: Final = r"[\x{212A}\x{0130}\x{017F}]"
 _ESCAPED_LETTERS: Final = r"\\u(?:00[89a-fA-F]|0[1-9a-fA-F]|[1-9a-fA-F])"
 
@@ -50,14 +50,16 @@ class Plan:
                 by_column[column].append((literal, place))
         schema = {"literal": pl.String, "place": pl.UInt32}
         scanners = [
-            (column, LiteralScanner({literal for literal, _ in pairs}), pl.DataFrame(pairs, schema=schema, orient="row"))
+            (
+                column,
+                LiteralScanner({literal for literal, _ in pairs}),
+                pl.DataFrame(pairs, schema=schema, orient="row"),
+            )
             for column, pairs in sorted(by_column.items())
         ]
         lettered = [place for place, one in triggers.items() if not all(literal.isascii() for _, literal in one)]
         untriggered = [place for place, expected in others if expected.trigger is None]
-        return cls(
-            tuple(certain), tuple(untriggered), tuple(triggers), tuple(lettered), is_flat, tuple(scanners)
-        )
+        return cls(tuple(certain), tuple(untriggered), tuple(triggers), tuple(lettered), is_flat, tuple(scanners))
 
     @property
     def is_empty(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 _GRAM: Final = 4
-_FEW_CHARACTERS: Final = 120_000
+FEW_CHARACTERS: Final = 120_000
 """Up to here looking up stretches of four letters is cheaper than building an automaton of all literals."""
 HITS: Final = pl.Schema({"row": pl.UInt32, "literal": pl.String})
 
@@ -25,12 +25,16 @@ class LiteralScanner:
         """`row` and `literal`, each pair at least once. `rows` numbers the texts."""
         if texts.null_count() == texts.len():
             return pl.DataFrame(schema=HITS)
-        if int(texts.str.len_bytes().sum() or 0) <= _FEW_CHARACTERS:
+        if int(texts.str.len_bytes().sum() or 0) <= FEW_CHARACTERS:
             return self._looked_up(texts, rows)
         found = texts.str.extract_many(self._literals, ascii_case_insensitive=True, overlapping=True)
         frame = pl.DataFrame([rows.alias("row"), found.alias("literal")])
         frame = frame.filter(pl.col("literal").list.len() > 0)
-        return frame.explode("literal").select(pl.col("row").cast(pl.UInt32), pl.col("literal").str.to_lowercase()).unique()
+        return (
+            frame.explode("literal")
+            .select(pl.col("row").cast(pl.UInt32), pl.col("literal").str.to_lowercase())
+            .unique()
+        )
 
     def _looked_up(self, texts: pl.Series, rows: pl.Series) -> pl.DataFrame:
         """Text by text: only small batches come here."""

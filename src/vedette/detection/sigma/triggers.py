@@ -113,7 +113,7 @@ def _of_clause(clause: Clause, view: Viewpoint) -> Outlook:
     columns = _columns(places)
     if view.is_flat:
         literals = _literals(clause, _PRINTABLE)
-        inside = frozenset(json.dumps(one)[1:-1] for one in literals or ())
+        inside = frozenset(json.dumps(one, ensure_ascii=False)[1:-1] for one in literals or ())
     else:
         literals = inside = _literals(clause, _PLAIN) or frozenset()
     if not literals:
