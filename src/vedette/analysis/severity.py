@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from vedette.analysis.advice import steps_for
 from vedette.model.events import place_of
 from vedette.model.findings import Finding
 from vedette.model.severity import HIGHEST, LOWEST
@@ -60,8 +61,18 @@ _ADVICE: Final = {
 _GENERAL_ADVICE: Final = "Read the events that prove it in their context, and find out whether they were intended."
 
 
+MAX_ACTIONS: Final = 6
+"""More than this nobody reads when it burns."""
+
+ENOUGH_ACTIONS: Final = 3
+"""A rule with so many actions of its own is not added to."""
+
+
 class SeverityAnalyser:
-    """The `Analyser` that fills `event.severity`, keeps it within 1-10, and gives findings without advice some."""
+    """The `Analyser` that fills `event.severity`, keeps it within 1-10, and completes what findings advise.
+
+    What to do comes from the rule first, then from the techniques it is tagged with, then from the category.
+    """
 
     @property
     def name(self) -> str:
@@ -69,7 +80,7 @@ class SeverityAnalyser:
 
     def analyse(self, events: pl.DataFrame, findings: Sequence[Finding]) -> tuple[pl.DataFrame, list[Finding]]:
         events = _raise_proof(events.with_columns(_severity()), findings)
-        return events, [finding if finding.actions else _advised(finding) for finding in findings]
+        return events, [_advised(finding) for finding in findings]
 
 
 def _severity() -> pl.Expr:
@@ -104,4 +115,9 @@ def _raise_proof(events: pl.DataFrame, findings: Sequence[Finding]) -> pl.DataFr
 
 
 def _advised(finding: Finding) -> Finding:
-    return replace(finding, actions=(_ADVICE.get(finding.category, _GENERAL_ADVICE),))
+    """A rule that says enough itself is left alone; one that says little gets what is known of its techniques."""
+    if len(finding.actions) >= ENOUGH_ACTIONS:
+        return finding
+    known = dict.fromkeys([*finding.actions, *steps_for(finding.tags, MAX_ACTIONS)])
+    actions = tuple(known)[:MAX_ACTIONS] or (_ADVICE.get(finding.category, _GENERAL_ADVICE),)
+    return finding if actions == finding.actions else replace(finding, actions=actions)
