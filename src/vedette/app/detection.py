@@ -33,8 +33,9 @@ class Detection:
 
     @property
     def problems(self) -> tuple[RuleProblem, ...]:
-        """Rules that are not used, or not as written."""
-        return self.library.rules.problems
+        """Rules that cannot be used."""
+        used = {rule.id for rule in self.library.rules.rules}
+        return tuple(one for one in self.library.rules.problems if one.rule_id not in used)
 
 
 def open_detection(settings: Settings, clock: Clock, *, database: Engine) -> Detection:

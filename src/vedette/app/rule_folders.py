@@ -115,6 +115,8 @@ class RuleFolders:
         """The rule files of a folder or zip, copied into a folder beside the packs; removed when the block ends unless
         it was kept. Raises SettingsError when there are none, or too many."""
         root = self._required_root()
+        for left in (*root.glob(".import-*"), *root.glob(".removed-*")):  # of one who was killed
+            shutil.rmtree(left, ignore_errors=True)
         target = root / f".import-{secrets.token_hex(4)}"
         with _saying_what_failed(target):
             target.mkdir(mode=0o700, parents=True)

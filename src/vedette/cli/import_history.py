@@ -128,7 +128,7 @@ async def _import(core: Core, histories: list[FileHistory], advance: Advance) ->
         findings=stats.findings,
         seconds=seconds,
         seconds_by_stage=dict(stats.seconds),
-        problems=[*map(str, core.middle.library.problems), *problems],
+        problems=[*map(str, core.middle.library.problems), *map(str, core.middle.detection.problems), *problems],
         left_out=left_out,
     )
 
