@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import polars as pl
 import structlog
@@ -56,6 +56,16 @@ class Memory(Protocol):
 
     def restore(self, states: Mapping[str, bytes]) -> None:
         """Continue with what is found under its keys among all states."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A detector whose state is too large for one snapshot."""
+
+    @property
+    def memory(self) -> Memory:
+        """Used in the thread of `inspect`."""
         ...
 
 
@@ -114,7 +124,8 @@ class Judge:
         for part in parts:
             if part.name in known:
                 part.restore(known[part.name])
-        for memory in self._memories:
+        memories = [part.memory for part in self._detectors if isinstance(part, Remembers)]
+        for memory in (*self._memories, *memories):
             memory.restore(known)
 
     def judge(self, batches: Sequence[EntryBatch]) -> CommitBatch:
@@ -150,8 +161,7 @@ class Judge:
             now = self._clock.now()
             for detector in self._detectors:
                 findings += self._inspect(detector, events, now)
-                if (snapshot := detector.snapshot()) is not None:
-                    state[detector.name] = snapshot
+                state |= _state_of(detector)
         with self._timed("analyse"):
             for analyser in self._analysers:
                 events, findings = self._analyse(analyser, events, findings)
@@ -175,8 +185,7 @@ class Judge:
             for detector in self._detectors:
                 if isinstance(detector, Watch) and (found := self._watch(detector, detector.name, now)):
                     findings += found
-                    if (snapshot := detector.snapshot()) is not None:
-                        state[detector.name] = snapshot
+                    state |= _state_of(detector)
         if not findings:
             return None
         events = pl.DataFrame(schema=EVENT_SCHEMA)
@@ -234,6 +243,14 @@ class Judge:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - started
+
+
+def _state_of(detector: Detector) -> dict[str, bytes]:
+    """What changed since it was asked last."""
+    state = dict(detector.memory.snapshots()) if isinstance(detector, Remembers) else {}
+    if (snapshot := detector.snapshot()) is not None:
+        state[detector.name] = snapshot
+    return state
 
 
 def undecoded(batch: EntryBatch) -> pl.DataFrame:
