@@ -260,7 +260,9 @@ class SigmaDetector:
         if not frames:
             return None
         frame = frames[0] if len(frames) == 1 else pl.concat(frames).sort("row", "part", maintain_order=True)
-        return frame.filter(pl.col("key").is_not_null() & pl.col("time").is_not_null())
+        if frame.get_column("key").null_count() or frame.get_column("time").null_count():
+            frame = frame.filter(pl.col("key").is_not_null() & pl.col("time").is_not_null())
+        return frame
 
     def _evidence(self, rule: CorrelationRule, batch: Batch) -> Callable[[Sighting, int], Sequence[Evidence]]:
         def evidence(sighting: Sighting, part: int) -> Sequence[Evidence]:
@@ -297,21 +299,37 @@ def _of_rule(rule: CorrelationRule, part: int, batch: Batch, place: int, weight:
     identifier = rule.rules[part]
     names = [rule.aliases.get(name, {}).get(identifier, name) for name in rule.group_by]
     keys = [batch.field(place, name).alias(f"key{at}") for at, name in enumerate(names)]
-    columns = [weight.alias("weight"), *keys]
+    facts = batch.facts(place)
+    value = pl.Series("value", [None], dtype=pl.String).new_from_index(0, facts.height)
     if rule.value_field:
         field = rule.aliases.get(rule.value_field, {}).get(identifier, rule.value_field)
-        columns.append(batch.field(place, field).alias("value"))
-    frame = batch.facts(place).with_columns(*columns)
-    key = pl.concat_str([f"key{at}" for at in range(len(keys))], separator=KEY_SEPARATOR) if keys else pl.lit("")
-    counted = pl.col("value") if rule.value_field else pl.lit(None, dtype=pl.String)
-    if rule.type in STATISTICS:
-        counted = counted.cast(pl.Float64, strict=False)
-    frame = frame.with_columns(part=pl.lit(part, dtype=pl.UInt8), key=key, value=counted)
+        value = batch.field(place, field).alias("value")
+        if rule.type in STATISTICS:
+            value = value.cast(pl.Float64, strict=False)
+    frame = facts.hstack(
+        [
+            pl.Series("part", [part], dtype=pl.UInt8).new_from_index(0, facts.height),
+            weight.alias("weight"),
+            _joined(keys, facts.height),
+            value,
+        ]
+    )
     if rule.type in STATISTICS:
         frame = frame.filter(pl.col("value").is_finite())
-    elif rule.value_field:
+    elif rule.value_field and value.null_count():
         frame = frame.filter(pl.col("value").is_not_null())
-    return frame.select(Sighting._fields)
+    return pl.DataFrame([frame.get_column(name) for name in Sighting._fields])
+
+
+def _joined(keys: Sequence[pl.Series], height: int) -> pl.Series:
+    """The key of each row, null where a part is."""
+    match keys:
+        case []:
+            return pl.Series("key", [""], dtype=pl.String).new_from_index(0, height)
+        case [only]:
+            return only.alias("key")
+    parts = pl.DataFrame(keys)
+    return parts.select(pl.concat_str(parts.columns, separator=KEY_SEPARATOR).alias("key")).get_column("key")
 
 
 def _of_correlation(

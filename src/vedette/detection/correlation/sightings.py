@@ -129,7 +129,7 @@ class Table:
     singly; all at once from a small one or one with many keys, where that is cheaper than asking."""
 
     def __init__(self, frame: pl.DataFrame, runs: int = 0) -> None:
-        self._columns = frame.select(Sighting._fields)
+        self._columns = pl.DataFrame([frame.get_column(name) for name in Sighting._fields])
         is_asked_for_singly = frame.height <= _SMALL or runs * _FEW > frame.height
         self._all = list(map(Sighting._make, self._columns.iter_rows())) if is_asked_for_singly else None
 
@@ -209,7 +209,7 @@ class Run(NamedTuple):
 def runs(frame: pl.DataFrame, is_near: int | None) -> list[Run]:
     """The sightings by key, those of one key in order; cut where a gap is longer than `is_near`."""
     time = pl.col("time")
-    numbered = frame.select("key", "time").with_row_index("number")
+    numbered = pl.DataFrame([frame.get_column("key"), frame.get_column("time")]).with_row_index("number")
     by = ["key"]
     if is_near is not None:
         is_new = (time - time.shift(1).over("key")).abs() > is_near
@@ -222,7 +222,7 @@ def runs(frame: pl.DataFrame, is_near: int | None) -> list[Run]:
         time.min().alias("low"),
         time.max().alias("high"),
     )
-    return list(map(Run._make, grouped.select("key", "number", "first", "last", "low", "high").iter_rows()))
+    return [Run(key, *row[-5:]) for key, *row in grouped.iter_rows()]
 
 
 def _texts(values: Sequence[str | float | None] | Iterator[str | float | None]) -> list[str | None]:
