@@ -16,7 +16,7 @@ from vedette.detection.sigma.rules import LogSource
 from vedette.model.events import EVENT_SCHEMA
 
 URL_PARTS: Final = ("url.path", "url.query", "url.domain", "url.extension")
-FLAT_FORMATS: Final = ("windows-event", "auditd")
+FLAT_FORMATS: Final = ("windows-event", "auditd", "http-access")
 """Formats whose `fields` is a flat object of texts, written by Vedette."""
 WHOLLY_TAKEN_APART: Final = "windows-event"
 """Of them the one whose `fields` holds all there is in the record."""
