@@ -17,6 +17,7 @@ from polars.exceptions import PolarsError
 from vedette.detection.sigma.expressions import MAX_LOOKED_AT, PlacesOf
 from vedette.detection.sigma.fields import URL_PARTS
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
+from vedette.detection.sigma.triggers import PRINTABLE, needed_literals
 from vedette.model.events import EVENT_SCHEMA
 
 _LITERAL: Final = frozenset({Operator.EQUALS, Operator.STARTS, Operator.ENDS, Operator.CONTAINS})
@@ -34,16 +35,34 @@ class Gate:
 
     def __init__(self, condition: Node, places_of: PlacesOf) -> None:
         """Raises ValueError where the condition is too large for an expression."""
-        builder = _Builder(places_of)
-        verdict = builder.verdict(condition)
+        verdict = _Builder(places_of).verdict(condition)
         self._expressions = [verdict.may.alias(_MAY), verdict.sure.alias(_SURE)]
+        literally = _Builder(places_of, literally=True)
+        rough = literally.verdict(condition).may
+        self._rough = rough.alias(_MAY) if literally.has_patterns else None
 
     def sift(self, events: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
         """For each event: does it surely fulfil the condition, and has its record to be asked?"""
-        told = events.select(self._expressions)
-        if told.height != events.height:  # a condition without any column
-            told = pl.concat([told] * events.height)
+        if self._rough is None:
+            return self._told(events)
+        rows = _full(events.select(self._rough), events.height)[_MAY].arg_true()
+        nothing = pl.repeat(value=False, n=events.height, dtype=pl.Boolean, eager=True)
+        if rows.is_empty():
+            return nothing, nothing
+        sure, is_open = self._told(events[rows])
+        return (
+            nothing.scatter(rows.filter(sure), values=True),
+            nothing.clone().scatter(rows.filter(is_open), values=True),
+        )
+
+    def _told(self, events: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+        told = _full(events.select(self._expressions), events.height)
         return told[_SURE], told[_MAY] & ~told[_SURE]
+
+
+def _full(told: pl.DataFrame, height: int) -> pl.DataFrame:
+    """A condition without any column tells one row."""
+    return told if told.height == height else pl.concat([told] * height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +77,13 @@ _OPEN: Final = _Verdict(_NO, _YES)
 
 
 class _Builder:
-    def __init__(self, places_of: PlacesOf) -> None:
+    """`literally`: of patterns, too, only literals that must stand in the text are looked for."""
+
+    def __init__(self, places_of: PlacesOf, *, literally: bool = False) -> None:
         self._places_of = places_of
+        self._literally = literally
         self._parts = 0
+        self.has_patterns = False
 
     def verdict(self, node: Node) -> _Verdict:
         self._parts += 1
@@ -74,14 +97,10 @@ class _Builder:
                 return _Verdict(~inner.may, ~inner.sure)
             case AllOf(members):
                 told = [self.verdict(one) for one in members]
-                return _Verdict(
-                    pl.all_horizontal(one.sure for one in told), pl.all_horizontal(one.may for one in told)
-                )
+                return _Verdict(pl.all_horizontal(one.sure for one in told), pl.all_horizontal(one.may for one in told))
             case AnyOf(members):
                 told = self._any(members)
-                return _Verdict(
-                    pl.any_horizontal(one.sure for one in told), pl.any_horizontal(one.may for one in told)
-                )
+                return _Verdict(pl.any_horizontal(one.sure for one in told), pl.any_horizontal(one.may for one in told))
 
     def _any(self, members: Sequence[Node]) -> list[_Verdict]:
         """Literals for the same field in one verdict, the rest one by one."""
@@ -101,7 +120,7 @@ class _Builder:
         if clause.operator is Operator.NEVER:
             return _Verdict(_NO, _NO)
         if clause.field is None:
-            return _keyword(clause, values)
+            return self._keyword(clause, values)
         return self._at(self._places_of(clause.field), clause, values)
 
     def _at(self, places: Sequence[str], clause: Clause, values: tuple[str, ...]) -> _Verdict:
@@ -119,10 +138,67 @@ class _Builder:
         if first not in EVENT_SCHEMA:
             return absent
         is_present = pl.col(first).is_not_null()
-        present = _present(first, clause, values)
+        present = self._present(first, clause, values)
         return _Verdict(
             pl.when(is_present).then(present.sure).otherwise(absent.sure),
             pl.when(is_present).then(present.may).otherwise(absent.may),
+        )
+
+    def _present(self, column: str, clause: Clause, values: tuple[str, ...]) -> _Verdict:
+        """Where the column has a value."""
+        if isinstance(EVENT_SCHEMA[column], pl.Datetime):
+            return _OPEN
+        text = pl.col(column).cast(pl.String)
+        match clause.operator:
+            case Operator.IS_NULL:
+                return _same(text == "")
+            case Operator.EXISTS:
+                return _Verdict(_YES, _YES) if clause.value == "true" else _Verdict(_NO, _NO)
+            case Operator.LIKE | Operator.REGEX:
+                return self._pattern(text, clause)
+            case operator if operator in _LITERAL:
+                return _same(_literal(text, clause, values))
+            case operator if operator in _NUMBERS and EVENT_SCHEMA[column].is_integer():
+                return _same(_compared(pl.col(column), operator, float(clause.value)))
+        return _OPEN
+
+    def _pattern(self, text: pl.Expr, clause: Clause) -> _Verdict:
+        self.has_patterns = True
+        if self._literally and (literals := needed_literals(clause, PRINTABLE)):
+            stands = text.str.contains_any(sorted(literals), ascii_case_insensitive=True)
+            is_odd = text.str.len_bytes() != text.str.len_chars()
+            return _Verdict(_NO, (stands | is_odd).fill_null(value=False))
+        expression = for_columns(clause.value)
+        if expression is None:
+            return _OPEN
+        if clause.operator is Operator.LIKE and not clause.is_cased:
+            text = text.str.to_lowercase()
+        is_short = text.str.len_bytes() <= MAX_LOOKED_AT
+        found = text.str.contains(expression).fill_null(value=False)
+        return _Verdict(found & is_short, found | ~is_short)
+
+    def _keyword(self, clause: Clause, values: tuple[str, ...]) -> _Verdict:
+        """Looked for in the record as read, in its message and in every value of `fields`; where these are all there is to
+        the record, in the values alone."""
+        told: list[_Verdict] = []
+        for column in ("event.original", "message"):
+            text = pl.col(column)
+            is_text = (text != "").fill_null(value=False)
+            if clause.operator in _LITERAL:
+                one = _same(_literal(text, clause, values))
+            elif clause.operator in {Operator.LIKE, Operator.REGEX}:
+                one = self._pattern(text, clause)
+            else:
+                return _OPEN
+            told.append(_Verdict(is_text & one.sure, is_text & one.may))
+        in_fields = _HAS_FIELDS
+        if clause.operator in _LITERAL:
+            members = pl.col("fields")
+            said = _literal(members, replace(clause, operator=Operator.CONTAINS), values)
+            in_fields = (said | members.str.contains("\\", literal=True)).fill_null(value=False)
+        return _Verdict(
+            pl.any_horizontal(one.sure for one in told) & ~_HAS_FIELDS,
+            pl.any_horizontal(*(one.may for one in told), in_fields),
         )
 
 
@@ -140,25 +216,6 @@ def _nothing(clause: Clause) -> _Verdict:
     """Where there is no value at all."""
     holds = clause.operator is Operator.IS_NULL or (clause.operator is Operator.EXISTS and clause.value != "true")
     return _Verdict(_YES, _YES) if holds else _Verdict(_NO, _NO)
-
-
-def _present(column: str, clause: Clause, values: tuple[str, ...]) -> _Verdict:
-    """Where the column has a value."""
-    if isinstance(EVENT_SCHEMA[column], pl.Datetime):
-        return _OPEN
-    text = pl.col(column).cast(pl.String)
-    match clause.operator:
-        case Operator.IS_NULL:
-            return _same(text == "")
-        case Operator.EXISTS:
-            return _Verdict(_YES, _YES) if clause.value == "true" else _Verdict(_NO, _NO)
-        case Operator.LIKE | Operator.REGEX:
-            return _pattern(text, clause)
-        case operator if operator in _LITERAL:
-            return _same(_literal(text, clause, values))
-        case operator if operator in _NUMBERS and EVENT_SCHEMA[column].is_integer():
-            return _same(_compared(pl.col(column), operator, float(clause.value)))
-    return _OPEN
 
 
 _NUMBERS: Final = frozenset(
@@ -197,42 +254,6 @@ def _literal(text: pl.Expr, clause: Clause, values: tuple[str, ...]) -> pl.Expr:
     if len(values) == 1:
         return text.str.contains(values[0], literal=True)
     return text.str.contains_any(list(values)) if all(values) else text.is_not_null()
-
-
-def _pattern(text: pl.Expr, clause: Clause) -> _Verdict:
-    expression = for_columns(clause.value)
-    if expression is None:
-        return _OPEN
-    if clause.operator is Operator.LIKE and not clause.is_cased:
-        text = text.str.to_lowercase()
-    is_short = text.str.len_bytes() <= MAX_LOOKED_AT
-    found = text.str.contains(expression).fill_null(value=False)
-    return _Verdict(found & is_short, found | ~is_short)
-
-
-def _keyword(clause: Clause, values: tuple[str, ...]) -> _Verdict:
-    """Looked for in the record as read, in its message and in every value of `fields`; where these are all there is to
-    the record, in the values alone."""
-    told: list[_Verdict] = []
-    for column in ("event.original", "message"):
-        text = pl.col(column)
-        is_text = (text != "").fill_null(value=False)
-        if clause.operator in _LITERAL:
-            one = _same(_literal(text, clause, values))
-        elif clause.operator in {Operator.LIKE, Operator.REGEX}:
-            one = _pattern(text, clause)
-        else:
-            return _OPEN
-        told.append(_Verdict(is_text & one.sure, is_text & one.may))
-    in_fields = _HAS_FIELDS
-    if clause.operator in _LITERAL:
-        members = pl.col("fields")
-        said = _literal(members, replace(clause, operator=Operator.CONTAINS), values)
-        in_fields = (said | members.str.contains("\\", literal=True)).fill_null(value=False)
-    return _Verdict(
-        pl.any_horizontal(one.sure for one in told) & ~_HAS_FIELDS,
-        pl.any_horizontal(*(one.may for one in told), in_fields),
-    )
 
 
 _TOKEN: Final = re.compile(

@@ -26,7 +26,7 @@ from vedette.model.events import EVENT_SCHEMA
 _SHORTEST: Final = 3
 _MOST_NEEDLES: Final = 20_000
 _PLAIN: Final = re.compile(r"[a-z0-9 .;=_%()|@#$!?*^~`-]+")
-_PRINTABLE: Final = re.compile(r"[ -~]+")
+PRINTABLE: Final = re.compile(r"[ -~]+")
 _RARE_SIGNS: Final = frozenset("^~`|@#$!?*")
 _WILDCARDS: Final = re.compile(r"\.\*?")
 _ESCAPE: Final = re.compile(r"\\x\{([0-9a-f]+)\}")
@@ -109,13 +109,13 @@ def _of_clause(clause: Clause, view: Viewpoint) -> Outlook:
         if value is not None:
             return Outlook(value == clause.value.lower())
     if not places and (view.kind.get("log.format") or "").rpartition("/")[2] != WHOLLY_TAKEN_APART:
-        return _looking_for(_literals(clause, _PLAIN), ("event.original", "fields"))
+        return _looking_for(needed_literals(clause, _PLAIN), ("event.original", "fields"))
     columns = _columns(places)
     if view.is_flat:
-        literals = _literals(clause, _PRINTABLE)
+        literals = needed_literals(clause, PRINTABLE)
         inside = frozenset(json.dumps(one, ensure_ascii=False)[1:-1] for one in literals or ())
     else:
-        literals = inside = _literals(clause, _PLAIN) or frozenset()
+        literals = inside = needed_literals(clause, _PLAIN) or frozenset()
     if not literals:
         return _DEPENDS
     needles = {("fields", one) for one in _quoted(clause, literals, inside)}
@@ -154,7 +154,8 @@ def _may_be_bare(value: str) -> bool:
     return any(word.startswith(value) or word.endswith(value) for word in ("true", "false", "null"))
 
 
-def _literals(clause: Clause, letters: re.Pattern[str]) -> frozenset[str] | None:
+def needed_literals(clause: Clause, letters: re.Pattern[str]) -> frozenset[str] | None:
+    """Stretches of such letters of which one must stand in a value that the clause holds for; None where none must."""
     match clause.operator:
         case Operator.EQUALS | Operator.STARTS | Operator.ENDS | Operator.CONTAINS:
             return _best([clause.value.lower()], letters)
