@@ -347,12 +347,16 @@ def _renamed(definition: Any) -> Any:
 
 def _explained(error: Exception, name: str, definition: object) -> _Fault:
     said = str(error).split(" in rule")[0].strip().rstrip(".") or type(error).__name__
-    needle = f"{name}:"
-    for part in definition if isinstance(definition, list) else [definition]:
-        if isinstance(part, dict):
-            for key, value in part.items():
-                if "|" in str(key) and any(str(one) in said for one in (value if isinstance(value, list) else [value])):
-                    needle = str(key)
+    parts = definition if isinstance(definition, list) else [definition]
+    items = {
+        str(key): value for part in parts if isinstance(part, dict) for key, value in part.items() if "|" in str(key)
+    }
+    named = [
+        key
+        for key, value in items.items()
+        if len(items) == 1 or any(str(one) in said for one in (value if isinstance(value, list) else [value]))
+    ]
+    needle = named[0] if named else f"{name}:"
     return _Fault(f"the selection {name!r} cannot be used: {said}", "correct the value or its modifier", needle)
 
 
