@@ -25,7 +25,7 @@ class Attempts:
 
     def __init__(self, max_in_progress: int = MAX_IN_PROGRESS) -> None:
         self._max = max_in_progress
-        self._steps: dict[str, dict[str, int]] = {}
+        self._logins: dict[str, dict[str, dict[str, int]]] = {}
         self._newest = 0
         self.evicted = 0
 
@@ -46,56 +46,74 @@ class Attempts:
 
     def keep(self, rule_ids: set[str]) -> None:
         """Forget the attempts of rules that are gone."""
-        self._steps = {rule: steps for rule, steps in self._steps.items() if rule in rule_ids}
+        self._logins = {rule: logins for rule, logins in self._logins.items() if rule in rule_ids}
 
     def to_json(self) -> dict[str, Any]:
-        return {"steps": self._steps, "newest": self._newest}
+        return {"logins": self._logins, "newest": self._newest}
 
     def load(self, state: dict[str, Any]) -> None:
         self._newest = int(state["newest"])
-        self._steps = {
-            str(rule): {str(step): int(rank) for step, rank in steps.items()} for rule, steps in state["steps"].items()
+        self._logins = {
+            str(rule): {
+                str(login): {str(action): int(rank) for action, rank in ranks.items()}
+                for login, ranks in logins.items()
+            }
+            for rule, logins in state["logins"].items()
         }
 
     def _first_told(self, rule_id: str, rows: pl.DataFrame) -> pl.Series:
         """The n-th line of an action opens the n-th attempt unless another action already has."""
-        steps = self._steps.setdefault(rule_id, {})
+        logins = self._logins.setdefault(rule_id, {})
         others = [pl.col(name).fill_null("") for name in rows.columns if name.startswith("share")][1:]
         rows = rows.with_columns(
-            login=pl.concat_str(pl.col("time") // _STRETCH, "share0", *others, separator="\t")
-        ).with_columns(step=pl.concat_str("login", pl.col("action").fill_null(""), separator="\t"))
-        known = pl.DataFrame(
-            {"step": list(steps), "before": list(steps.values())}, schema={"step": pl.String, "before": pl.Int64}
+            pl.col("action").fill_null(""),
+            login=pl.concat_str(pl.col("time") // _STRETCH, "share0", *others, separator="\t"),
         )
-        most = (
-            known.group_by(login=pl.col("step").str.replace(r"\t[^\t]*$", ""))
-            .agg(pl.col("before").max())
-            .rename({"before": "most"})
+        rows = _with_known(rows, logins).with_columns(
+            rank=pl.when(pl.col("login").is_not_null()).then(
+                pl.col("lines").cum_sum().over("login", "action") + pl.col("before")
+            )
         )
-        rank = pl.col("lines").cum_sum().over("step") + pl.col("before").fill_null(0)
-        rows = (
-            rows.join(known, on="step", how="left", maintain_order="left")
-            .join(most, on="login", how="left", maintain_order="left")
-            .with_columns(rank=pl.when(pl.col("login").is_not_null()).then(rank))
-        )
-        self._remember(steps, rows)
-        highest = pl.max_horizontal(
-            pl.col("rank").cum_max().shift(1).over("login").fill_null(0), pl.col("most").fill_null(0)
-        )
+        self._remember(logins, rows)
+        highest = pl.max_horizontal(pl.col("rank").cum_max().shift(1).over("login").fill_null(0), "most")
         first_told = pl.when(pl.col("share0").is_null()).then("lines").otherwise(pl.col("rank") - highest).clip(0)
         return rows.select(first_told.alias("weight")).get_column("weight")
 
-    def _remember(self, steps: dict[str, int], rows: pl.DataFrame) -> None:
-        ranked = rows.filter(pl.col("rank").is_not_null())
-        for step, rank in ranked.group_by("step", maintain_order=True).agg(pl.col("rank").max()).iter_rows():
-            steps.pop(step, None)
-            steps[step] = rank
-        self._newest = max(self._newest, int(rows.get_column("time").max() or 0))  # type: ignore[arg-type] # an Int64
-        if len(steps) <= self._max // 2:
+    def _remember(self, logins: dict[str, dict[str, int]], rows: pl.DataFrame) -> None:
+        ranked = rows.group_by("login", "action", maintain_order=True).agg(pl.col("rank").max(), pl.col("time").max())
+        for login, action, rank, time in ranked.iter_rows():
+            if login is None:
+                continue
+            ranks = logins.pop(login, {})
+            ranks[action] = rank
+            logins[login] = ranks
+            self._newest = max(self._newest, time)
+        if len(logins) <= self._max:
             return
         oldest = self._newest // _STRETCH - 1
-        for step in [one for one in steps if int(one.partition("\t")[0]) < oldest]:
-            del steps[step]
-        for step in list(steps)[: max(0, len(steps) - self._max)]:
-            del steps[step]
+        for login in [one for one in logins if int(one.partition("\t")[0]) < oldest]:
+            del logins[login]
+        for login in list(logins)[: max(0, len(logins) - self._max)]:
+            del logins[login]
             self.evicted += 1
+
+
+def _with_known(rows: pl.DataFrame, logins: dict[str, dict[str, int]]) -> pl.DataFrame:
+    """Add `before`, the rank of the same action so far, and `most`, that of any action of the attempt."""
+    known = [
+        (login, action, rank, max(logins[login].values()))
+        for login in rows.get_column("login").unique().to_list()
+        if login in logins
+        for action, rank in logins[login].items()
+    ]
+    if not known:
+        zero = pl.lit(0, dtype=pl.Int64)
+        return rows.with_columns(before=zero, most=zero)
+    schema = {"login": pl.String, "action": pl.String, "before": pl.Int64, "most": pl.Int64}
+    frame = pl.DataFrame(known, schema=schema, orient="row")
+    most = frame.select("login", "most").unique()
+    return (
+        rows.join(frame.drop("most"), on=["login", "action"], how="left", maintain_order="left")
+        .join(most, on="login", how="left", maintain_order="left")
+        .with_columns(pl.col("before", "most").fill_null(0))
+    )

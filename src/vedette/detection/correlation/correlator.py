@@ -184,6 +184,8 @@ class Correlator:
         for place, sighting in enumerate(table.rows(run.rows)):
             if self._counts_attempts and sighting.weight <= 0:
                 continue
+            if watch.counts_again(sighting.time, sighting.part, sighting.weight, sighting.value):
+                continue
             full = watch.add(self._member(sighting, witness))
             if full is None:
                 continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final, Self
 
-from vedette.detection.correlation.gauges import Condition, Gauge, Member
+from vedette.detection.correlation.gauges import Condition, Gauge, Member, Value
 from vedette.detection.correlation.tally import Tally
 
 LATENESS: Final = 60_000_000
@@ -53,11 +53,12 @@ class Watch:
     members of one rule and value share one within a hundredth of the timespan.
     """
 
-    __slots__ = ("_condition", "_gauge", "_span", "_start", "dropped", "members")
+    __slots__ = ("_condition", "_gauge", "_shared", "_span", "_start", "dropped", "members")
 
     def __init__(self, condition: Condition, span: Span, members: Sequence[Member] = ()) -> None:
         self._condition = condition
         self._span = span
+        self._shared: Member | None = None
         self.members = list(members)
         self._follow_the_end()
         self.dropped = 0
@@ -66,18 +67,42 @@ class Watch:
         """Take a member in; the window that it fills, with its measure, None while none is full."""
         members = self.members
         if members and member.time < members[-1].time:
+            self._shared = None
             return self._add_late(member)
-        oldest = member.time - self._span.length
-        while self._start < len(members) and members[self._start].time < oldest:
-            self._gauge.remove(members[self._start])
-            self._start += 1
+        self._slide(member.time)
         self._append(member)
         self._drop_old(member.time - self._span.reach)
         measure = self._gauge.reading(members, self._start)
         return (members[self._start :], measure) if self._condition.holds(measure) else None
 
+    def counts_again(self, time: int, part: int, weight: int, value: Value) -> bool:
+        """Take in what only repeats the member before it, where that cannot fill a window; whether it was taken.
+
+        It is what `add` does, without the steps that change nothing.
+        """
+        shared = self._shared
+        if shared is None or part != shared.part or value != shared.value or time < self.members[-1].time:
+            return False
+        if time // self._span.slot != shared.time // self._span.slot:
+            return False
+        self._slide(time)
+        if len(self.members) - self._start < _EXACT_MEMBERS:
+            return False
+        shared.weight += weight
+        shared.rows += 1
+        self._drop_old(time - self._span.reach)
+        return True
+
+    def _slide(self, time: int) -> None:
+        oldest = time - self._span.length
+        members = self.members
+        while self._start < len(members) and members[self._start].time < oldest:
+            self._gauge.remove(members[self._start])
+            self._start += 1
+
     def _append(self, member: Member) -> None:
         shared = self._sharing(member)
+        self._shared = shared if self._condition.counts_kinds else None
         if shared is None:
             self.members.append(member)
             self._gauge.add(member)

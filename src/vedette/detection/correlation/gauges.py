@@ -89,6 +89,12 @@ class Condition:
             tests = (("gte", 1.0 if rule.occurrence is not None else float(len(rule.rules))),)
         self._tests = [(_OPERATORS[name], number) for name, number in tests]
         self._make = self._maker()
+        self.may_share = rule.type not in (CorrelationType.VALUE_PERCENTILE, CorrelationType.VALUE_MEDIAN)
+        """Whether several sightings may share a member without changing the measure."""
+        self.counts_kinds = (
+            rule.type in (CorrelationType.VALUE_COUNT, CorrelationType.TEMPORAL) and not self.waits_for_the_end
+        )
+        """Whether more of the same kind changes nothing: values or rules are told apart, and more are wanted."""
 
     @property
     def waits_for_the_end(self) -> bool:
@@ -110,11 +116,6 @@ class Condition:
     def adds_values(self) -> bool:
         """Whether the values of members that share one add up."""
         return self._rule.type in (CorrelationType.VALUE_SUM, CorrelationType.VALUE_AVG)
-
-    @property
-    def may_share(self) -> bool:
-        """Whether several sightings may share a member without changing the measure."""
-        return self._rule.type not in (CorrelationType.VALUE_PERCENTILE, CorrelationType.VALUE_MEDIAN)
 
     def gauge(self, window: Iterable[Member] = ()) -> Gauge:
         """A gauge of these members."""
