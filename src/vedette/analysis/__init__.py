@@ -1,5 +1,7 @@
 """Judges what was found, and finds what is out of the ordinary."""
 
+from collections.abc import Callable, Collection
+
 from vedette.analysis.contract import Analyser, BehaviourDetector, Templates
 from vedette.analysis.incident import Chapter, Incident
 from vedette.analysis.incidents import IncidentRule, incidents_of
@@ -33,7 +35,13 @@ def default_analysers() -> tuple[Analyser, ...]:
     return (SeverityAnalyser(),)
 
 
-def default_detectors_of_behaviour(templates: Templates | None = None) -> tuple[Novelty, Volume, Silence]:
-    """New detectors of what is out of the ordinary. `templates`: what is known of `template.id`s."""
+def default_detectors_of_behaviour(
+    templates: Templates | None = None, *, watched: Callable[[], Collection[str]] | None = None
+) -> tuple[Novelty, Volume, Silence]:
+    """New detectors of what is out of the ordinary.
+
+    `templates`: what is known of `template.id`s. `watched`: the ids of the sources that are read just now; without it a
+    source that was removed or has ended is silent too.
+    """
     aliases = templates.aliases if templates is not None else None
-    return Novelty(aliases=aliases), Volume(templates=templates), Silence()
+    return Novelty(aliases=aliases), Volume(templates=templates), Silence(watched=watched)

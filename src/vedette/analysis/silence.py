@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -111,10 +111,14 @@ def _is_weekend(day: int) -> bool:
 
 class Silence:
     """The `Detector` of silence. Silence brings no batch, so somebody has to call `tick` about once a minute, in the
-    thread of `inspect`. `memory` is its state, to be kept with every commit. `forgotten` counts sources given up."""
+    thread of `inspect`. `watched` gives the sources that are read just now: only these can be silent; None is all.
+    `memory` is its state, to be kept with every commit. `forgotten` counts sources given up."""
 
-    def __init__(self, rule: SilenceRule | None = None) -> None:
+    def __init__(
+        self, rule: SilenceRule | None = None, *, watched: Callable[[], Collection[str]] | None = None
+    ) -> None:
         self._rule = rule or SilenceRule()
+        self._watched = watched
         self._sources: OrderedDict[str, _Heard] = OrderedDict()
         self._listening_since = 0.0
         self._called_at: float | None = None
@@ -157,11 +161,12 @@ class Silence:
             self.forgotten += 1
         return ended
 
-    def tick(self, now: datetime, watched: Collection[str] | None = None) -> list[Finding]:
-        """The silences that began or went on for twice as long. `watched`: sources that are read; None is all."""
+    def tick(self, now: datetime) -> list[Finding]:
+        """The silences that began or went on for twice as long."""
         self._listen(now)
+        watched = None if self._watched is None else self._watched()
         told = []
-        for source, heard in self._sources.items():
+        for source, heard in sorted(self._sources.items()):
             if heard.live is None or (watched is not None and source not in watched):
                 continue
             if (finding := self._judge(source, heard, now)) is not None:
@@ -192,7 +197,7 @@ class Silence:
         grouped = events.group_by("vedette.source", maintain_order=True).agg(
             rows=pl.len(),
             live=read.filter((read - written) <= self._rule.live_within).max().dt.epoch("us"),
-            host=pl.col("host.name").last(),
+            host=pl.col("host.name").drop_nulls().last(),
         )
         return [
             (source, rows, None if live is None else live / 1_000_000, host)

@@ -384,7 +384,7 @@ class Volume:
             slot = usual.slots.get(_slot(hour)) if usual else None
             if slot is None or slot.hours < self._rule.drop_days or slot.mean < self._rule.least_drop:
                 continue
-            total = sum(counts.get(template, {}).values())
+            total = self._total(counts, template)
             mean = slot.mean * self._kept(source, slot, hour)
             is_low = total < self._rule.drop_share * mean * _SPANS and total < slot.lowest / 2
             if is_low and not self._is_renamed(template, counts):
@@ -394,7 +394,12 @@ class Volume:
                     return
 
     def _is_renamed(self, template: str, counts: dict[str, dict[int, int]]) -> bool:
-        return any(name in counts for name in self._names(template) if name != template)
+        return any(self._total(counts, name) for name in self._names(template) if name != template)
+
+    def _total(self, counts: dict[str, dict[int, int]], template: str) -> int:
+        """Of a kind of message, less than the floor is none."""
+        total = sum(counts.get(template, {}).values())
+        return total if template == _ALL or total >= self._rule.floor else 0
 
     def _note(self, alarms: list[_Alarm], day: int, line: str, count: float, mean: float, now: datetime) -> _Alarm:
         alarm = next((one for one in alarms if one.day == day), None)
