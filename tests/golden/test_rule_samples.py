@@ -5,22 +5,17 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 import yaml
 
-from support.entries import batch_of
+from vedette.app.rule_samples import read_samples, try_samples
 from vedette.detection.sigma.loading import load_rules
-from vedette.detection.sigma.rules import RuleSet
-from vedette.detection.sigma_detector import SigmaDetector
-from vedette.formats import FormatEngine, load_library
+from vedette.formats import FormatLibrary, load_library
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FOLDER = Path(str(resources.files("vedette") / "content" / "rules"))
@@ -35,25 +30,12 @@ TAG = re.compile(r"attack\.(?:t\d{4}(?:\.\d{3})?|[gs]\d{4}|" + "|".join(TACTICS)
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """What stands in a `.test.yml`: each entry is the text of one log file."""
-
-    hits: tuple[str, ...]
-    misses: tuple[str, ...]
-
-
 def name_of(path: Path) -> str:
     return path.relative_to(FOLDER).with_suffix("").as_posix()
 
 
 def samples_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.test.yml")
-
-
-def samples_of(path: Path) -> Samples:
-    content = yaml.safe_load(samples_path(path).read_text("utf-8"))
-    return Samples(tuple(content["hits"]), tuple(content["misses"]))
 
 
 def documents_of(path: Path) -> list[dict[str, Any]]:
@@ -72,37 +54,16 @@ def counted_rules(documents: list[dict[str, Any]]) -> set[str]:
 
 
 @functools.cache
-def decoded() -> Mapping[tuple[str, str], pl.DataFrame]:
-    """The events of each sample, by rule file and text; each is a source of its own."""
-    pairs = [
-        (name_of(path), text)
-        for path in FILES
-        if samples_path(path).exists()
-        for text in (*samples_of(path).hits, *samples_of(path).misses)
-    ]
-    batches = [
-        batch_of(text.rstrip("\n").split("\n"), source=f"sample-{number}", generation=number + 1, reference_time=NOW)
-        for number, (_, text) in enumerate(pairs)
-    ]
-    engine = FormatEngine(load_library(), max_choices=len(batches) + 1)
-    by_source = engine.decode(batches).partition_by("vedette.source", as_dict=True)
-    return {pair: by_source[f"sample-{number}",] for number, pair in enumerate(pairs)}
-
-
-def found_in(rules: RuleSet, events: pl.DataFrame) -> Counter[str]:
-    """How many findings each rule made."""
-    return Counter(finding.rule_id for finding in SigmaDetector(rules).inspect(events, NOW))
+def formats() -> FormatLibrary:
+    return load_library()
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=name_of(path)) for path in FILES])
 def test_rule_finds_its_hits_and_nothing_in_its_misses(path: Path) -> None:
-    rules = load_rules([path], pack="vedette")
-    assert [str(problem) for problem in rules.problems] == []
-    samples = samples_of(path)
-    unfound = [text for text in samples.hits if not found_in(rules, decoded()[name_of(path), text])]
-    mistaken = [text for text in samples.misses if found_in(rules, decoded()[name_of(path), text])]
-    assert unfound == [], "nothing was found in a log that must hit"
-    assert mistaken == [], "something was found in a log that must not hit"
+    (tried,) = try_samples([(path, samples_path(path))], formats(), NOW)
+    assert [str(problem) for problem in tried.problems] == []
+    assert list(tried.unfound) == [], "nothing was found in a log that must hit"
+    assert list(tried.mistaken) == [], "something was found in a log that must not hit"
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=name_of(path)) for path in FILES])
@@ -123,7 +84,7 @@ def test_rule_says_all_that_a_reader_needs(path: Path) -> None:
         assert all(isinstance(text, str) and text for text in document["falsepositives"])
         assert 2 <= len(document["actions"]) <= 4
         assert all(isinstance(text, str) and text for text in document["actions"])
-    samples = samples_of(path)
+    samples = read_samples(samples_path(path))
     assert len(set(samples.hits)) >= 2
     assert len(set(samples.misses)) >= 2
 
