@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
 from statistics import mean, median
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.correlating import START, event, found_in_pieces, on, together
+from support.correlating import NOW, START, detector_of, event, found_in_pieces, frame, on, together
 from vedette.detection.sigma.rules import (
     AllOccur,
     AnyOccurs,
@@ -295,3 +298,35 @@ def test_rules_over_rules_and_single_rules_are_the_same_however_the_stream_is_cu
     whole = found_in_pieces(rules, rows, [], restarts=False)
     cuts = data.draw(st.sets(st.integers(0, len(rows)), max_size=12))
     assert found_in_pieces(rules, rows, cuts, restarts=data.draw(st.booleans())) == whole
+
+
+@pytest.mark.parametrize("name", ["value_count", "temporal", "temporal_ordered", "value_sum", "value_percentile"])
+@pytest.mark.parametrize("seed", range(2))
+def test_crowded_windows_are_the_same_however_the_stream_is_cut(name: str, seed: int) -> None:
+    """Where members share what they stand for."""
+    random = Random(seed)
+    rule = AT_ONCE[name]
+    rule = replace(rule, conditions=tuple((operator, 5_000 * number) for operator, number in rule.conditions))
+    if name == "value_count":
+        rule = replace(rule, conditions=(("gte", 5),))
+    seconds, rows = 0.0, []
+    for _ in range(1_500):
+        seconds += random.choice([0, 0.02, 0.05, 0.1])
+        late = random.choice([0] * 30 + [0.1, 3, 30])
+        action = random.choice(["a"] * 12 + ["b"]) if random.random() < 0.998 else "c"
+        user = random.choice(["root", "admin", "deploy"] * 300 + ["anna", "bob"])
+        fields = f'{{"bytes":"{random.choice([1, 2, 4])}"}}'
+        rows.append(event(seconds - late, action, user_name=user, fields=fields))
+    rules = [one for one in rules_with(rule) if one.id in (*rule.rules, rule.id)]
+    whole, cut = detector_of(*rules), detector_of(*rules)
+    findings = {finding.id: finding for finding in whole.inspect(frame(rows), NOW)}
+    grown: dict[str, Finding] = {}
+    for begin, end in itertools.pairwise([0, *sorted(random.sample(range(1, len(rows)), 12)), len(rows)]):
+        grown |= {finding.id: finding for finding in cut.inspect(frame(rows[begin:end], begin), NOW)}
+        state = cut.snapshot()
+        cut = detector_of(*rules)
+        cut.restore(state or b"")
+    assert grown == findings
+    cut.inspect(frame([event(seconds + 1)], len(rows)), NOW)
+    whole.inspect(frame([event(seconds + 1)], len(rows)), NOW)
+    assert cut.snapshot() == whole.snapshot()
