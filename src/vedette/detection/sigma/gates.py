@@ -74,6 +74,8 @@ class _Verdict:
 
 
 _OPEN: Final = _Verdict(_NO, _YES)
+_FOLDS_BEYOND_ASCII: Final = re.compile(r"\(\?[a-z]*i(?s:.*)s")
+"""Where case does not matter an `s` may be written U+017F, which small letters leave as it is."""
 
 
 class _Builder:
@@ -104,16 +106,22 @@ class _Builder:
 
     def _any(self, members: Sequence[Node]) -> list[_Verdict]:
         """Literals for the same field in one verdict, the rest one by one."""
-        groups: dict[tuple[str | None, Operator, bool], list[Clause]] = {}
+        groups: dict[tuple[str | None, Operator, bool], dict[str, Clause]] = {}
         told: list[_Verdict] = []
         for one in members:
-            if isinstance(one, Clause) and one.operator in _LITERAL:
-                groups.setdefault((one.field, one.operator, one.is_cased), []).append(one)
+            if not isinstance(one, Clause):
+                told.append(self.verdict(one))
+            elif one.operator in _LITERAL:
+                groups.setdefault((one.field, one.operator, one.is_cased), {})[one.value] = one
+            elif self._literally and (literals := _needed(one)):
+                self.has_patterns = True
+                group = groups.setdefault((one.field, Operator.CONTAINS, False), {})
+                group |= {literal: _containing(one, literal) for literal in literals}
             else:
                 told.append(self.verdict(one))
         for clauses in groups.values():
             self._parts += 1
-            told.append(self._clause(clauses[0], tuple(one.value for one in clauses)))
+            told.append(self._clause(next(iter(clauses.values())), tuple(clauses)))
         return told
 
     def _clause(self, clause: Clause, values: tuple[str, ...]) -> _Verdict:
@@ -129,9 +137,13 @@ class _Builder:
             return _nothing(clause)
         first, *others = places
         if first in URL_PARTS:
+            url, may_be = pl.col("url.original"), _may_be_in_fields(first)
             beyond = self._at(others, clause, values)
-            has_url = pl.col("url.original").is_not_null() | _may_be_in_fields(first)
-            return _Verdict(~has_url & beyond.sure, has_url | beyond.may)
+            if clause.operator in _LITERAL and all(values):
+                stands = _literal(url, _containing(clause, clause.value), values).fill_null(value=False)
+            else:
+                stands = url.is_not_null()
+            return _Verdict(url.is_null() & ~may_be & beyond.sure, stands | may_be | beyond.may)
         beyond = self._at(others, clause, values)
         may_be = _may_be_in_fields(first)
         absent = _Verdict(~may_be & beyond.sure, may_be | beyond.may)
@@ -164,10 +176,9 @@ class _Builder:
 
     def _pattern(self, text: pl.Expr, clause: Clause) -> _Verdict:
         self.has_patterns = True
-        if self._literally and (literals := needed_literals(clause, PRINTABLE)):
-            stands = text.str.contains_any(sorted(literals), ascii_case_insensitive=True)
-            is_odd = text.str.len_bytes() != text.str.len_chars()
-            return _Verdict(_NO, (stands | is_odd).fill_null(value=False))
+        if self._literally and (literals := _needed(clause)):
+            stands = _literal(text, _containing(clause, ""), sorted(literals))
+            return _Verdict(_NO, stands.fill_null(value=False))
         expression = for_columns(clause.value)
         if expression is None:
             return _OPEN
@@ -212,6 +223,17 @@ def _may_be_in_fields(name: str) -> pl.Expr:
     return said.fill_null(value=False)
 
 
+def _needed(clause: Clause) -> frozenset[str] | None:
+    """Of patterns: ASCII stretches of which one must stand in the text, in any case."""
+    if clause.operator not in {Operator.LIKE, Operator.REGEX}:
+        return None
+    return None if _FOLDS_BEYOND_ASCII.search(clause.value) else needed_literals(clause, PRINTABLE)
+
+
+def _containing(clause: Clause, literal: str) -> Clause:
+    return replace(clause, operator=Operator.CONTAINS, value=literal, is_cased=False)
+
+
 def _nothing(clause: Clause) -> _Verdict:
     """Where there is no value at all."""
     holds = clause.operator is Operator.IS_NULL or (clause.operator is Operator.EXISTS and clause.value != "true")
@@ -241,9 +263,9 @@ def _compared(number: pl.Expr, operator: Operator, wanted: float) -> pl.Expr:
     return number != wanted
 
 
-def _literal(text: pl.Expr, clause: Clause, values: tuple[str, ...]) -> pl.Expr:
+def _literal(text: pl.Expr, clause: Clause, values: Sequence[str]) -> pl.Expr:
     if not clause.is_cased:
-        text, values = text.str.to_lowercase(), tuple(map(str.lower, values))
+        text, values = text.str.to_lowercase(), [value.lower() for value in values]
     match clause.operator:
         case Operator.EQUALS:
             return text == values[0] if len(values) == 1 else text.is_in(list(values))
