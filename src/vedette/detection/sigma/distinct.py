@@ -10,6 +10,7 @@ from operator import and_, or_
 from typing import Final
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from vedette.detection.sigma.expressions import Check, PlacesOf, check_of
 from vedette.detection.sigma.fields import URL_PARTS, Record
@@ -28,9 +29,19 @@ Values = tuple[str | None, ...]
 class FlatEvents:
     """Events whose `fields` is a flat object of texts as Vedette writes it: values are taken out in columns."""
 
-    def __init__(self, events: pl.DataFrame) -> None:
+    def __init__(self, events: pl.DataFrame, keys: Sequence[str] = ()) -> None:
+        """`keys` of `fields` are taken out all at once when the first is asked for."""
         self._events = events
+        self._keys = tuple(keys)
+        self._members: dict[str, pl.Series] | None = None
         self._known: dict[Places, pl.Series] = {}
+        self._lower: dict[Places, pl.Series] = {}
+
+    def small(self, places: Places) -> pl.Series:
+        """The same in small letters."""
+        if places not in self._lower:
+            self._lower[places] = self.values(places).str.to_lowercase()
+        return self._lower[places]
 
     def values(self, places: Places) -> pl.Series:
         """One text an event."""
@@ -44,17 +55,28 @@ class FlatEvents:
             if name in EVENT_SCHEMA:
                 found = _filled(found, self._events[name].cast(pl.String))
             if name not in URL_PARTS and found.null_count():
-                missing = found.is_null()
-                fields = self._events["fields"]
-                if missing.all():
-                    found = _member(fields, name)
-                else:
-                    found = _filled(found, _member(pl.select(pl.when(missing).then(fields)).to_series(), name))
+                found = _filled(found, self._member(name, found.is_null()))
         return found
+
+    def _member(self, name: str, wanted: pl.Series) -> pl.Series:
+        fields = self._events["fields"]
+        if name in self._keys:
+            if self._members is None:
+                self._members = _members(fields, self._keys)
+            return self._members[name]
+        return _member(fields if wanted.all() else pl.select(pl.when(wanted).then(fields)).to_series(), name)
 
 
 def _filled(found: pl.Series, others: pl.Series) -> pl.Series:
     return pl.select(pl.coalesce(found, others).alias("value")).to_series()
+
+
+def _members(fields: pl.Series, keys: Sequence[str]) -> dict[str, pl.Series]:
+    try:
+        objects = fields.str.json_decode(pl.Struct(dict.fromkeys(keys, pl.String)))
+    except PolarsError:
+        return {key: _member(fields, key) for key in keys}
+    return {key: objects.struct.field(key) for key in keys}
 
 
 def _member(fields: pl.Series, name: str) -> pl.Series:
@@ -95,9 +117,7 @@ class ColumnCheck:
 class _Stage:
     """One part of a condition."""
 
-    def __init__(
-        self, places: Sequence[Places], check: Check, filters: tuple[tuple[Places, ...], pl.Expr] | None
-    ) -> None:
+    def __init__(self, places: Sequence[Places], check: Check, filters: _Filters | None) -> None:
         self._places = tuple(places)
         self._check = check
         self._filters = filters
@@ -131,8 +151,12 @@ class _Stage:
 
     def _filtered(self, events: FlatEvents, chosen: pl.Series) -> pl.Series:
         assert self._filters is not None
-        places, expression = self._filters
-        frame = pl.DataFrame([events.values(one).gather(chosen).alias("|".join(one)) for one in places])
+        columns, expression = self._filters
+        texts = {
+            name: (events.small if is_small else events.values)(places) for name, (places, is_small) in columns.items()
+        }
+        is_all = all(chosen.len() == text.len() for text in texts.values())
+        frame = pl.DataFrame([(text if is_all else text.gather(chosen)).alias(name) for name, text in texts.items()])
         return chosen.filter(frame.select(expression).to_series().fill_null(value=False))
 
     def _verdict(self, values: Values) -> bool:
@@ -166,12 +190,22 @@ def _collect(node: Node, places_of: PlacesOf, found: dict[Places, None]) -> bool
         case Not(member):
             return _collect(member, places_of, found)
         case AllOf(members) | AnyOf(members):
-            return all([_collect(one, places_of, found) for one in members])
+            told = [_collect(one, places_of, found) for one in members]
+            return all(told)
 
 
-def _filters(nodes: Sequence[Node], places_of: PlacesOf) -> tuple[tuple[Places, ...], pl.Expr] | None:
-    """A necessary condition in columns, with the places it reads; each column is named after its places. None where
-    there is none, or it would cost more than it saves."""
+_Columns = dict[str, tuple[Places, bool]]
+"""Name of a column to the places of its texts, and whether they are in small letters."""
+_Filters = tuple[_Columns, pl.Expr]
+
+
+def _column(places: Places, *, is_small: bool) -> pl.Expr:
+    return pl.col(("small:" if is_small else "") + "|".join(places))
+
+
+def _filters(nodes: Sequence[Node], places_of: PlacesOf) -> _Filters | None:
+    """A necessary condition in columns, with the columns it reads. None where there is none, or it would cost more than
+    it saves."""
     expressions = [one for node in nodes if (one := _necessary(node, places_of)) is not None]
     if not expressions:
         return None
@@ -179,7 +213,11 @@ def _filters(nodes: Sequence[Node], places_of: PlacesOf) -> tuple[tuple[Places, 
     names = expression.meta.root_names()
     if len(names) > _MOST_TERMS:
         return None
-    return tuple(tuple(name.split("|")) for name in dict.fromkeys(names)), expression
+    columns = {
+        name: (tuple(name.removeprefix("small:").split("|")), name.startswith("small:"))
+        for name in dict.fromkeys(names)
+    }
+    return columns, expression
 
 
 def _necessary(node: Node, places_of: PlacesOf) -> pl.Expr | None:
@@ -204,12 +242,15 @@ def _necessary(node: Node, places_of: PlacesOf) -> pl.Expr | None:
 def _necessary_clause(clause: Clause, places_of: PlacesOf) -> pl.Expr | None:
     if clause.field is None or clause.operator not in _FILTERED:
         return None
-    column = pl.col("|".join(places_of(clause.field)))
+    places = places_of(clause.field)
     if clause.operator is Operator.REGEX:
         expression = rust_expression(clause.value)
-        return None if expression is None else column.str.contains(expression)
+        return None if expression is None else _column(places, is_small=False).str.contains(expression)
+    lower = _column(places, is_small=True)
+    if clause.operator is Operator.SAME_AS:
+        other = _column(places_of(clause.value.strip("*")), is_small=True)
+        return lower.str.contains(other, literal=True)
     wanted = clause.value.lower()
-    lower = column.str.to_lowercase()
     match clause.operator:
         case Operator.EQUALS:
             return lower == wanted
@@ -220,7 +261,9 @@ def _necessary_clause(clause: Clause, places_of: PlacesOf) -> pl.Expr | None:
     return lower.str.contains(wanted, literal=True)
 
 
-_FILTERED: Final = frozenset({Operator.EQUALS, Operator.STARTS, Operator.ENDS, Operator.CONTAINS, Operator.REGEX})
+_FILTERED: Final = frozenset({
+    Operator.EQUALS, Operator.STARTS, Operator.ENDS, Operator.CONTAINS, Operator.REGEX, Operator.SAME_AS
+})  # fmt: skip
 _SAME_ESCAPES: Final = frozenset("nrtfv")
 _CLASSES: Final = {"w": "0-9A-Za-z_", "d": "0-9", "s": r"\t\n\f\r\x20"}
 

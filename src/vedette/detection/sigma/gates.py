@@ -46,18 +46,19 @@ class Gate:
         if self._rough is None:
             return self._told(events)
         rows = _full(events.select(self._rough), events.height)[_MAY].arg_true()
-        nothing = pl.repeat(value=False, n=events.height, dtype=pl.Boolean, eager=True)
         if rows.is_empty():
-            return nothing, nothing
+            return _at(rows, events.height), _at(rows, events.height)
         sure, is_open = self._told(events[rows])
-        return (
-            nothing.scatter(rows.filter(sure), values=True),
-            nothing.clone().scatter(rows.filter(is_open), values=True),
-        )
+        return _at(rows.filter(sure), events.height), _at(rows.filter(is_open), events.height)
 
     def _told(self, events: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
         told = _full(events.select(self._expressions), events.height)
         return told[_SURE], told[_MAY] & ~told[_SURE]
+
+
+def _at(rows: pl.Series, height: int) -> pl.Series:
+    """True at these rows."""
+    return pl.repeat(value=False, n=height, dtype=pl.Boolean, eager=True).scatter(rows, values=True)
 
 
 def _full(told: pl.DataFrame, height: int) -> pl.DataFrame:

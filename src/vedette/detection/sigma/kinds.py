@@ -12,7 +12,9 @@ from vedette.detection.sigma.fields import FLAT_FORMATS
 from vedette.detection.sigma.logsources import KIND_COLUMNS, KIND_KEYS, logsource_map
 
 KINDS: Final = (*KIND_COLUMNS, *KIND_KEYS)
-_KEYED: Final = "|".join(map(re.escape, FLAT_FORMATS))
+_KIND_KEY_FORMATS: Final = {
+    "Channel": "windows-event", "EventID": "windows-event", "Provider_Name": "windows-event", "type": "auditd"
+}  # fmt: skip
 _LONGEST: Final = 128
 
 
@@ -26,23 +28,34 @@ def kind_frame(events: pl.DataFrame, programs: Collection[str] = ()) -> pl.DataF
 
     `programs` are names to tell apart beside those that logsources are known by.
     """
-    is_keyed = events["log.format"].str.contains(_KEYED)
-    kinds = events.select(
+    formats = events["log.format"]
+    keys = [key for key in KIND_KEYS if formats.str.contains(_KIND_KEY_FORMATS[key], literal=True).any()]
+    written = events.select(*KIND_COLUMNS, *(_key(key) for key in keys))
+    groups = written.with_row_index("row").group_by(written.columns, maintain_order=True).agg("row")
+    kinds = groups.select(
         pl.col("log.format").str.to_lowercase(),
         pl.col("event.category").str.to_lowercase(),
         _kept(pl.col("event.action"), _actions()),
         _kept(pl.col("process.name").str.replace(r"^.*[/\\]", ""), _programs(programs)),
-        *([_key(name) for name in KIND_KEYS] if is_keyed.any() else []),
+        *(_read(key) if key in keys else pl.lit(None, dtype=pl.String).alias(key) for key in KIND_KEYS),
+        "row",
     )
-    if not is_keyed.any():
-        kinds = kinds.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in KIND_KEYS)
-    return kinds.with_row_index("row").group_by(KINDS, maintain_order=True).agg("row")
+    if kinds.select(KINDS).is_duplicated().any():
+        return kinds.explode("row").group_by(KINDS, maintain_order=True).agg(pl.col("row").sort())
+    return kinds
 
 
 def _key(name: str) -> pl.Expr:
-    fields = pl.when(pl.col("log.format").str.contains(_KEYED)).then("fields")
-    value = fields.str.extract(rf'"{name}":"([^"]*)"', 1).str.head(_LONGEST)
-    return value.str.replace_all(r"\\/", "/").str.to_lowercase().alias(name)
+    """As it is written, where it is."""
+    fields = pl.when(pl.col("log.format").str.contains(_KIND_KEY_FORMATS[name], literal=True)).then("fields")
+    return fields.str.extract(rf'"{name}":"([^"]*)"', 1).alias(name)
+
+
+def _read(name: str) -> pl.Expr:
+    """Null where it has escapes, or is too long to be a kind."""
+    value = pl.col(name)
+    is_plain = ~value.str.contains("\\", literal=True) & (value.str.len_bytes() <= _LONGEST)
+    return pl.when(is_plain).then(value.str.to_lowercase()).alias(name)
 
 
 def _kept(column: pl.Expr, pattern: str) -> pl.Expr:

@@ -22,7 +22,18 @@ from vedette.detection.sigma.kinds import KINDS, is_flat, kind_frame
 from vedette.detection.sigma.logsources import KIND_KEYS, Test, logsource_map
 from vedette.detection.sigma.plans import SAMPLE, Plan, learned_rarity
 from vedette.detection.sigma.rules import DetectionRule, LogSource, RuleProblem
-from vedette.detection.sigma.triggers import Needle, Outlook, Rarity, Viewpoint, guessed_rarity, kind_keys_in, outlook
+from vedette.detection.sigma.triggers import (
+    PLACE_MARK,
+    VALUES,
+    Needle,
+    Outlook,
+    Rarity,
+    Viewpoint,
+    guessed_rarity,
+    kind_keys_in,
+    outlook,
+)
+from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Evidence
 
 __all__ = ["MATCHES", "RuleMatcher", "field_values"]
@@ -160,13 +171,26 @@ class RuleMatcher:
         for _ in self._outlooks_of(dict(zip(KINDS, kind, strict=True)), note):
             pass
         step = max(1, rows.len() // SAMPLE)
-        sample = events[rows.gather_every(step)]
-        better = self._made_plan(kind, learned_rarity(needles, sample))
+        some = rows.gather_every(step)
+        sample = _Reader(events[some], some, is_flat=plan.is_flat)
+        better = self._made_plan(kind, learned_rarity(needles, sample.texts, some))
         better.seen, better.learn_at = plan.seen, plan.learn_at
         for one, old in self._plans.items():
             if old is plan:
                 self._plans[one] = better
         return better
+
+    def _keys_of(self, plan: Plan) -> tuple[str, ...]:
+        """The keys of `fields` that the rules of the plan ask for on every event."""
+        if plan.keys is None:
+            columns = [column.removeprefix(VALUES).split(PLACE_MARK) for column in plan.columns if VALUES in column]
+            asked = [
+                places_asked(self._rules[place].condition, self._places_of[self._rules[place].logsource]) or ()
+                for place in plan.untriggered
+            ]
+            names = {name for places in (*columns, *(one for some in asked for one in some)) for name in places}
+            plan.keys = tuple(sorted(name for name in names if name not in URL_PARTS and name not in EVENT_SCHEMA))
+        return plan.keys
 
     def _matched(self, events: pl.DataFrame, plan: Plan, kind: Kind, rows: pl.Series) -> Iterable[pl.DataFrame]:
         for place in plan.certain:
@@ -176,8 +200,8 @@ class RuleMatcher:
         if plan.wants_to_learn(rows.len()):
             plan = self._learned(events, plan, kind, rows)
         some = events if rows.len() == events.height else events[rows]
-        reader = _Reader(some, rows, is_flat=plan.is_flat)
-        candidates = plan.candidates(some, rows) if plan.scanners else {}
+        reader = _Reader(some, rows, is_flat=plan.is_flat, keys=self._keys_of(plan))
+        candidates = plan.candidates(reader.texts, rows) if plan.scanners else {}
         for place in plan.untriggered:
             yield from self._evaluated(place, reader, None)
         for place, of_rule in candidates.items():
@@ -237,10 +261,10 @@ class RuleMatcher:
 class _Reader:
     """The events of one plan in one batch, taken apart as far as somebody asks."""
 
-    def __init__(self, events: pl.DataFrame, rows: pl.Series, *, is_flat: bool) -> None:
+    def __init__(self, events: pl.DataFrame, rows: pl.Series, *, is_flat: bool, keys: Sequence[str] = ()) -> None:
         self.rows = rows
         self.is_flat = is_flat
-        self.flat = FlatEvents(events)
+        self.flat = FlatEvents(events, keys)
         self._events = events
         self._places: dict[int, int] | None = None
         self._is_whole = int(rows[-1]) + 1 == rows.len()
@@ -255,6 +279,12 @@ class _Reader:
 
     def events(self, rows: Sequence[int] | None) -> pl.DataFrame:
         return self._events if rows is None else self._events[self.places(rows)]
+
+    def texts(self, column: str) -> pl.Series:
+        """What needles are looked for in."""
+        if not column.startswith(VALUES):
+            return self._events[column].cast(pl.String)
+        return self.flat.values(tuple(column.removeprefix(VALUES).split(PLACE_MARK)))
 
     def places(self, rows: Sequence[int]) -> pl.Series:
         """Where the rows stand among the events of the plan."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,9 +19,14 @@ _AGAIN_AFTER: Final = 20
 """It is learned again when so many times more events were seen."""
 _UNSEEN: Final = 0.1
 """Share of an event that a literal is expected in when a sample does not hold it."""
-_ODD: Final = r"\\u(?:00(?:[46][1-9a-fA-F]|[57][0-9aA]|3[0-9])|212[aA]|0130|017[fF])|[\x{212A}\x{0130}\x{017F}]"
-_ODD_LETTERS: Final = r"[\x{212A}\x{0130}\x{017F}]"
+_ODD_LETTERS: Final = "\u212a\u0130\u017f"
+"""Letters that are ASCII in small letters, or to an expression that takes all cases for one."""
+_ESCAPED_ASCII: Final = r"\\u(?:00(?:[46][1-9a-fA-F]|[57][0-9aA]|3[0-9])|212[aA]|0130|017[fF])"
 _ESCAPED_LETTERS: Final = r"\\u(?:00[89a-fA-F]|0[1-9a-fA-F]|[1-9a-fA-F])"
+
+
+TextsOf = Callable[[str], pl.Series]
+"""The texts of a needle's column."""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,8 @@ class Plan:
     """Whether `fields` is a flat object of texts, as Vedette writes it."""
     scanners: tuple[tuple[str, LiteralScanner, pl.DataFrame], ...] = field(repr=False)
     """Column, its literals, and the rules of each: `literal`, `place`."""
+    keys: tuple[str, ...] | None = None
+    """Of `fields`, once somebody asked."""
     seen: int = 0
     learn_at: int = 0
 
@@ -48,6 +55,8 @@ class Plan:
         for place, trigger in triggers.items():
             for column, literal in trigger:
                 by_column[column].append((literal, place))
+            for column in {column for column, _ in trigger}:
+                by_column[column] += [(letter, place) for letter in _ODD_LETTERS]
         schema = {"literal": pl.String, "place": pl.UInt32}
         scanners = [
             (
@@ -77,41 +86,41 @@ class Plan:
         self.learn_at = self.seen * _AGAIN_AFTER
         return True
 
-    def candidates(self, events: pl.DataFrame, rows: pl.Series) -> dict[int, list[int]]:
-        """Rows by triggered rule. `rows` numbers the events."""
+    def candidates(self, texts: TextsOf, rows: pl.Series) -> dict[int, list[int]]:
+        """Rows by triggered rule. `rows` numbers the texts."""
         found = [
-            scanner.hits(events[column].cast(pl.String), rows).join(places, on="literal").select("place", "row")
+            scanner.hits(texts(column), rows).join(places, on="literal").select("place", "row")
             for column, scanner, places in self.scanners
         ]
         if not found:
             return {}
         pairs = pl.concat(found).unique()
         by_rule: dict[int, list[int]] = dict(pairs.group_by("place").agg("row").iter_rows())
-        for pattern, places in self._oddities():
-            odd = events.select(pl.any_horizontal(pl.col(self.columns).cast(pl.String).str.contains(pattern)))
-            if odd.to_series().any():
-                odd_rows = rows.filter(odd.to_series().fill_null(value=False)).to_list()
+        for column, pattern, places in self._escapes():
+            is_odd = texts(column).str.contains(pattern)
+            if is_odd.any():
+                odd_rows = rows.filter(is_odd).to_list()
                 by_rule.update({place: list({*by_rule.get(place, ()), *odd_rows}) for place in places})
         return by_rule
 
-    def _oddities(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Texts in which literals cannot be told, since letters are written in another way, and the rules that have to
-        be evaluated there."""
+    def _escapes(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Columns of JSON that others wrote, in which a letter may be escaped and a literal cannot be told, and the rules
+        that have to be evaluated there."""
         if self.is_flat:
-            return [(_ODD_LETTERS, self.triggered)]
-        escaped = [(_ESCAPED_LETTERS, self.lettered)] if self.lettered else []
-        return [(_ODD, self.triggered), *escaped]
+            return []
+        columns = [column for column in ("fields", "event.original") if column in self.columns]
+        some = [(column, _ESCAPED_ASCII, self.triggered) for column in columns]
+        return some + [(column, _ESCAPED_LETTERS, self.lettered) for column in columns if self.lettered]
 
 
-def learned_rarity(needles: Iterable[Needle], events: pl.DataFrame) -> Rarity:
-    """How often the needles are met in a sample of events."""
+def learned_rarity(needles: Iterable[Needle], texts: TextsOf, rows: pl.Series) -> Rarity:
+    """How often the needles are met in a sample of events, which `rows` numbers."""
     by_column: defaultdict[str, set[str]] = defaultdict(set)
     for column, literal in needles:
         by_column[column].add(literal)
-    rows = pl.int_range(events.height, dtype=pl.UInt32, eager=True)
     met: dict[Needle, float] = {}
     for column, literals in by_column.items():
-        counts = LiteralScanner(literals).hits(events[column].cast(pl.String), rows).group_by("literal").len()
-        met.update({(column, literal): count / events.height for literal, count in counts.iter_rows()})
-    unseen = _UNSEEN / events.height
+        counts = LiteralScanner(literals).hits(texts(column), rows).group_by("literal").len()
+        met.update({(column, literal): count / rows.len() for literal, count in counts.iter_rows()})
+    unseen = _UNSEEN / rows.len()
     return lambda needle: met[needle] if needle in met else min(unseen, guessed_rarity(needle))

@@ -12,48 +12,94 @@ import polars as pl
 _GRAM: Final = 4
 FEW_CHARACTERS: Final = 120_000
 """Up to here looking up stretches of four letters is cheaper than building an automaton of all literals."""
+_MANY_TEXTS: Final = 2_048
+_MAX_REMEMBERED: Final = 4_096
+_MAX_LENGTH: Final = 512
+_TRIED_EVERY: Final = 16
+START_MARK, END_MARK = "\x02", "\x03"
+"""Around every text, for literals that begin or end it."""
 HITS: Final = pl.Schema({"row": pl.UInt32, "literal": pl.String})
 
 
 class LiteralScanner:
-    """A fixed set of literals, in small letters as far as they are ASCII; others are single letters."""
+    """A fixed set of literals, in small letters as far as they are ASCII; others are single letters. Remembers what stood
+    in short texts, bounded."""
 
     def __init__(self, literals: Iterable[str]) -> None:
         self._literals = sorted(literals)
+        self._is_framed = any(START_MARK in one or END_MARK in one for one in self._literals)
+        self._skipped = 0
+        self._remembered: dict[str, tuple[str, ...]] = {}
 
     def hits(self, texts: pl.Series, rows: pl.Series) -> pl.DataFrame:
-        """`row` and `literal`, each pair at least once. `rows` numbers the texts."""
+        """`row` and `literal`, each pair once. `rows` numbers the texts."""
         if texts.null_count() == texts.len():
             return pl.DataFrame(schema=HITS)
+        if texts.len() > _MANY_TEXTS and (distinct := self._distinct(texts)) is not None:
+            places = pl.int_range(distinct.len(), dtype=pl.UInt32, eager=True)
+            hits = self.hits(distinct, places)
+            if hits.is_empty():
+                return hits
+            numbered = pl.DataFrame([rows.alias("row"), texts.alias("text")])
+            found = pl.DataFrame([places.alias("place"), distinct.alias("text")])
+            found = found.join(hits.rename({"row": "place"}), on="place").select("text", "literal")
+            return numbered.join(found, on="text").select(pl.col("row").cast(pl.UInt32), "literal")
         if int(texts.str.len_bytes().sum() or 0) <= FEW_CHARACTERS:
             return self._looked_up(texts, rows)
+        texts = START_MARK + texts + END_MARK if self._is_framed else texts
         found = texts.str.extract_many(self._literals, ascii_case_insensitive=True, overlapping=True)
         frame = pl.DataFrame([rows.alias("row"), found.alias("literal")])
-        frame = frame.filter(pl.col("literal").list.len() > 0)
+        literal = pl.col("literal")
+        is_ascii = literal.str.len_bytes() == literal.str.len_chars()
         return (
-            frame.explode("literal")
-            .select(pl.col("row").cast(pl.UInt32), pl.col("literal").str.to_lowercase())
+            frame.filter(literal.list.len() > 0)
+            .explode("literal")
+            .select(
+                pl.col("row").cast(pl.UInt32), pl.when(is_ascii).then(literal.str.to_lowercase()).otherwise(literal)
+            )
             .unique()
         )
 
+    def _distinct(self, texts: pl.Series) -> pl.Series | None:
+        """Each text once, where they repeat; where they did not lately, that is not tried."""
+        if self._skipped:
+            self._skipped -= 1
+            return None
+        distinct = texts.unique()
+        if distinct.len() * 2 < texts.len():
+            return distinct
+        self._skipped = _TRIED_EVERY
+        return None
+
     def _looked_up(self, texts: pl.Series, rows: pl.Series) -> pl.DataFrame:
         """Text by text: only small batches come here."""
-        by_gram, short, letters = self._index
-        grams = by_gram.keys()
         row_numbers: list[int] = []
         literals: list[str] = []
         for row, text in zip(rows, texts, strict=True):
-            if not text:
-                continue
-            lower = text.lower()
-            found = [literal for literal in short if literal in lower]
-            for gram in grams & {lower[place : place + _GRAM] for place in range(len(lower) - _GRAM + 1)}:
-                found.extend(literal for literal in by_gram[gram] if literal in lower)
-            if letters and not text.isascii():
-                found.extend(letters.intersection(text))
-            row_numbers.extend([row] * len(found))
-            literals.extend(found)
+            if text and (found := self._in(text)):
+                row_numbers.extend([row] * len(found))
+                literals.extend(found)
         return pl.DataFrame({"row": row_numbers, "literal": literals}, schema=HITS)
+
+    def _in(self, text: str) -> tuple[str, ...]:
+        known = self._remembered.get(text)
+        if known is None:
+            known = self._found(text)
+            if len(text) <= _MAX_LENGTH:
+                if len(self._remembered) >= _MAX_REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[text] = known
+        return known
+
+    def _found(self, text: str) -> tuple[str, ...]:
+        by_gram, short, letters = self._index
+        lower = f"{START_MARK}{text.lower()}{END_MARK}"
+        found = {literal for literal in short if literal in lower}
+        for gram in by_gram.keys() & {lower[place : place + _GRAM] for place in range(len(lower) - _GRAM + 1)}:
+            found.update(literal for literal in by_gram[gram] if literal in lower)
+        if letters and not text.isascii():
+            found |= letters.intersection(text)
+        return tuple(found)
 
     @cached_property
     def _index(self) -> tuple[dict[str, list[str]], list[str], frozenset[str]]:

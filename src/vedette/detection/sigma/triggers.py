@@ -21,9 +21,12 @@ from typing import Any, Final
 from vedette.detection.sigma.expressions import PlacesOf
 from vedette.detection.sigma.fields import URL_PARTS, WHOLLY_TAKEN_APART
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
+from vedette.detection.sigma.scanning import END_MARK, START_MARK
 from vedette.model.events import EVENT_SCHEMA
 
 _SHORTEST: Final = 3
+_LONG_ENOUGH: Final = 8
+"""A stretch that is rarer than a letter no European language has."""
 _MOST_NEEDLES: Final = 20_000
 _PLAIN: Final = re.compile(r"[a-z0-9 .;=_%()|@#$!?*^~`-]+")
 PRINTABLE: Final = re.compile(r"[ -~]+")
@@ -32,8 +35,11 @@ _WILDCARDS: Final = re.compile(r"\.\*?")
 _ESCAPE: Final = re.compile(r"\\x\{([0-9a-f]+)\}")
 _NUMERIC: Final = re.compile(r"[0-9.e+-]*")
 
+VALUES: Final = "values:"
+PLACE_MARK: Final = "\x1f"
 Needle = tuple[str, str]
-"""A column and the literal to look for in it."""
+"""A column and the literal to look for in it. The column is one of events, or VALUES and the places of a field joined by
+PLACE_MARK: its value."""
 Trigger = frozenset[Needle]
 Rarity = Callable[[Needle], float]
 """How often a needle is met, as a share of events."""
@@ -110,16 +116,27 @@ def _of_clause(clause: Clause, view: Viewpoint) -> Outlook:
             return Outlook(value == clause.value.lower())
     if not places and (view.kind.get("log.format") or "").rpartition("/")[2] != WHOLLY_TAKEN_APART:
         return _looking_for(needed_literals(clause, _PLAIN), ("event.original", "fields"))
-    columns = _columns(places)
     if view.is_flat:
-        literals = needed_literals(clause, PRINTABLE)
-        inside = frozenset(json.dumps(one, ensure_ascii=False)[1:-1] for one in literals or ())
-    else:
-        literals = inside = needed_literals(clause, _PLAIN) or frozenset()
+        return _looking_into_values(clause, places)
+    literals = needed_literals(clause, _PLAIN)
     if not literals:
         return _DEPENDS
-    needles = {("fields", one) for one in _quoted(clause, literals, inside)}
-    return Outlook(None, frozenset(needles | {(column, one) for column in columns for one in literals}))
+    needles = {("fields", one) for one in _quoted(clause, literals)}
+    return Outlook(None, frozenset(needles | {(column, one) for column in _columns(places) for one in literals}))
+
+
+def _looking_into_values(clause: Clause, places: Sequence[str]) -> Outlook:
+    """Where values can be taken out in columns."""
+    literals = needed_literals(clause, PRINTABLE)
+    if not literals:
+        return _DEPENDS
+    if not places:  # keywords, of a format whose fields hold the whole record
+        return Outlook(None, frozenset(("fields", json.dumps(one, ensure_ascii=False)[1:-1]) for one in literals))
+    if any(name in URL_PARTS for name in places):
+        inside = {("fields", json.dumps(one, ensure_ascii=False)[1:-1]) for one in literals}
+        return Outlook(None, frozenset(inside | {(column, one) for column in _columns(places) for one in literals}))
+    column = VALUES + PLACE_MARK.join(places)
+    return Outlook(None, frozenset((column, framed) for framed in _framed(clause, literals, START_MARK, END_MARK)))
 
 
 def _looking_for(literals: frozenset[str] | None, columns: Sequence[str]) -> Outlook:
@@ -133,18 +150,23 @@ def _columns(places: Sequence[str]) -> set[str]:
     return urls | {name for name in places if name in EVENT_SCHEMA}
 
 
-def _quoted(clause: Clause, literals: frozenset[str], inside: frozenset[str]) -> frozenset[str]:
-    """The literal as it stands in JSON, where it is `inside`: a text of letters has quotes around it."""
+def _quoted(clause: Clause, literals: frozenset[str]) -> frozenset[str]:
+    """The literal as it stands in JSON: a text of letters has quotes around it."""
     value = clause.value.lower()
-    if len(literals) != 1 or not value or _may_be_bare(value):
-        return inside
+    return literals if not value or _may_be_bare(value) else _framed(clause, literals, '"', '"')
+
+
+def _framed(clause: Clause, literals: frozenset[str], start: str, end: str) -> frozenset[str]:
+    """With the marks of where values start and end, where the literal does."""
+    value = clause.value.lower()
+    if len(literals) != 1 or clause.operator not in {Operator.EQUALS, Operator.STARTS, Operator.ENDS}:
+        return literals
     (literal,) = literals
     if not literal.isascii():
-        return inside
-    (written,) = inside
-    before = '"' if clause.operator in {Operator.EQUALS, Operator.STARTS} and value.startswith(literal) else ""
-    after = '"' if clause.operator in {Operator.EQUALS, Operator.ENDS} and value.endswith(literal) else ""
-    return frozenset({f"{before}{written}{after}"})
+        return literals
+    before = start if clause.operator is not Operator.ENDS and value.startswith(literal) else ""
+    after = end if clause.operator is not Operator.STARTS and value.endswith(literal) else ""
+    return frozenset({f"{before}{literal}{after}"})
 
 
 def _may_be_bare(value: str) -> bool:
@@ -176,9 +198,9 @@ def _best(texts: Iterable[str], letters: re.Pattern[str]) -> frozenset[str] | No
     texts = list(texts)
     stretches = [one for text in texts for one in letters.findall(text)]
     best = max(stretches, key=len, default="")
-    if len(best) >= _SHORTEST:
-        return frozenset({best})
     strangest = max((letter for text in texts for letter in text), default="")
+    if len(best) >= (_LONG_ENOUGH if strangest > "\xff" else _SHORTEST):
+        return frozenset({best})
     if strangest > "\x7f":
         return _cases().get(strangest.casefold(), frozenset()) | {strangest}
     signs = [one for one in stretches if _RARE_SIGNS & set(one)]
@@ -198,7 +220,7 @@ def _cases() -> dict[str, frozenset[str]]:
 
 def guessed_rarity(needle: Needle) -> float:
     """Before anything is known of the data: the longer the rarer, what Windows writes everywhere is not rare."""
-    literal = needle[1].strip('"\\')
+    literal = needle[1].strip('"\\\x02\x03')
     share = 0.5 / max(2, len(literal)) ** 2
     return share * 20 if literal.rstrip(". ") in _COMMON else share
 
