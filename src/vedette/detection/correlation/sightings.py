@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 import polars as pl
 
-from vedette.detection.correlation.tally import Summary
+from vedette.detection.correlation.tally import MAX_NAME, Summary
 from vedette.detection.sigma.rules import DetectionRule, LogSource
 from vedette.model.events import event_id
 
@@ -51,10 +51,10 @@ _FACTS: Final = (
     pl.coalesce("@timestamp", "event.ingested").cast(pl.Int64).alias("time"),
     pl.col("vedette.generation").fill_null(0).alias("generation"),
     pl.col("log.offset").fill_null(0).alias("offset"),
-    pl.col("user.name").alias("user"),
-    pl.col("host.name").alias("host"),
+    pl.col("user.name").str.head(MAX_NAME).alias("user"),
+    pl.col("host.name").str.head(MAX_NAME).alias("host"),
     pl.col("vedette.source").alias("source"),
-    pl.coalesce("source.ip", "source.address").alias("address"),
+    pl.coalesce("source.ip", "source.address").str.head(MAX_NAME).alias("address"),
 )
 
 
@@ -103,17 +103,18 @@ class Batch:
         return self._events_of[place]
 
     def field(self, place: int, name: str) -> pl.Series:
-        """Values of a field on the rows that a rule matched."""
+        """Values of a field on the rows that a rule matched, the first MAX_NAME characters of each."""
         wanted = place, name
         if wanted not in self._fields:
             logsource = self._rules[place].logsource
-            self._fields[wanted] = self._field_values(self.events_of(place), name, logsource=logsource)
+            values = self._field_values(self.events_of(place), name, logsource=logsource)
+            self._fields[wanted] = values.str.head(MAX_NAME)
         return self._fields[wanted]
 
     def field_of_row(self, row: int, name: str) -> str | None:
         """The value of a field on one event, whichever rule matched it."""
         value = self._field_values(self.events[row], name)[0]
-        return None if value is None else str(value)
+        return None if value is None else str(value)[:MAX_NAME]
 
     def category(self, row: int) -> str:
         """The category of an event, empty where it has none."""

@@ -18,6 +18,8 @@ MAX_SAMPLES: Final = 3
 """Events whose evidence is kept, for each rule that takes part."""
 MAX_EVIDENCE: Final = 24
 MAX_TEXT: Final = 400
+MAX_NAME: Final = 500
+"""Characters of a name, a key's part or a counted value that are looked at."""
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Names:
 
     def add(self, names: Iterable[str | None]) -> None:
         for name in names:
-            if name is None or name in self.values:
+            if name is None or (name := name[:MAX_NAME]) in self.values:
                 continue
             if len(self.values) >= MAX_NAMES:
                 self.is_full = True

@@ -319,6 +319,15 @@ def test_a_window_that_never_fills_stays_small(kind: str, more: dict[str, Any]) 
     assert len(zlib.decompress(detector.snapshot() or b"")) < 600_000
 
 
+def test_endless_names_and_values_keep_the_state_small() -> None:
+    rule = together("value_count", "a", by=("host.name",), conditions=(("gte", 99),), value_field="user.name")
+    rows = [event(n, "ab", user_name=f"{n}" + "x" * 100_000, host_name="y" * 100_000) for n in range(50)]
+    detector = detector_of(on("a"), on("b"), rule)
+    (finding,) = found(detector, rows)
+    assert len(finding.entity["source.ip"]) < 500
+    assert len(zlib.decompress(detector.snapshot() or b"")) < 200_000
+
+
 def test_a_sum_over_more_events_than_are_remembered_singly_is_right() -> None:
     rule = together("value_sum", "a", conditions=(("gte", 30_000),), value_field="bytes", seconds=3600)
     rows = [event(n / 10, fields='{"bytes":"2"}') for n in range(15_000)]
