@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
 
-from vedette.analysis import default_analysers
+from vedette.analysis import default_analysers, default_detectors_of_behaviour
 from vedette.app.detection import CONFIG_FILE, Detection, open_detection
 from vedette.configdb import open_database
 from vedette.formats import FormatEngine, FormatLibrary, Unread, load_library
@@ -56,8 +56,17 @@ class Core:
         self.folder.close()
 
 
-def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None]) -> Core:
-    """Own the data folder, open the store, continue where the last commit ended. Blocks. Raises StoreError."""
+def open_core(
+    settings: Settings,
+    clock: Clock,
+    tell: Callable[[Committed], None],
+    *,
+    watched: Callable[[], Collection[str]] = frozenset,
+) -> Core:
+    """Own the data folder, open the store, continue where the last commit ended. Blocks. Raises StoreError.
+
+    `watched` tells the ids of the sources that are read just now: only these can fall silent.
+    """
     folder = DataFolder(settings.data_dir)
     try:
         store = DuckDbStore.open(
@@ -72,7 +81,7 @@ def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None
         raise
     sampler = UnreadSampler()
     detection = open_detection(settings, clock, database=database)
-    middle = build_middle(settings.data_dir, clock, detection=detection, unread=sampler.add)
+    middle = build_middle(settings.data_dir, clock, detection=detection, unread=sampler.add, watched=watched)
     middle.judge.restore(store.state())
     queue = RealtimeIngestionQueue(
         clock=clock,
@@ -84,13 +93,25 @@ def open_core(settings: Settings, clock: Clock, tell: Callable[[Committed], None
     return Core(clock, folder, store, database, middle, queue, pipeline, sampler)
 
 
-def build_middle(data_dir: Path | None, clock: Clock, *, detection: Detection, unread: Unread | None = None) -> Middle:
-    """Formats that ship and the operator's own, detectors, analysers. Blocks. `unread` is told lines nobody explains."""
+def build_middle(
+    data_dir: Path | None,
+    clock: Clock,
+    *,
+    detection: Detection,
+    unread: Unread | None = None,
+    watched: Callable[[], Collection[str]] | None = None,
+) -> Middle:
+    """Formats that ship and the operator's own, detectors, analysers. Blocks.
+
+    `unread` is told lines nobody explains. What is unusual is told where `watched` is given, the ids of the sources that
+    are read just now.
+    """
     library = load_library(data_dir / USER_FORMATS if data_dir else None)
     engine = FormatEngine(library, unread=unread)
+    behaviour = () if watched is None else default_detectors_of_behaviour(engine.templates, watched=watched)
     judge = Judge(
         decoder=engine,
-        detectors=(detection.detector,),
+        detectors=(detection.detector, *behaviour),
         analysers=default_analysers(),
         clock=clock,
         memories=(engine.templates,),

@@ -63,7 +63,7 @@ class Server:
         self._rate = RateMeter(clock)
         self._listener = listen(settings.host, settings.port)
         try:
-            self._core = open_core(settings, clock, self._tell)
+            self._core = open_core(settings, clock, self._tell, watched=self._watched)
         except BaseException:
             self._listener.close()
             raise
@@ -72,6 +72,10 @@ class Server:
             undo.callback(self._listener.close)
             self._join(sources, demo=demo)
             undo.pop_all()
+
+    def _watched(self) -> frozenset[str]:
+        """Ids of the sources that are switched on."""
+        return frozenset(config.id for config in self._supervisor.configs() if config.enabled)
 
     def _join(self, sources: RunSources, *, demo: bool) -> None:
         core = self._core
