@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import idle, ingest, latency, search, templates
+from bench import idle, ingest, latency, search, sigma, templates
 from bench.machine import Figure, describe_machine
 
 BENCHES: dict[str, Callable[[Path, float], list[Figure]]] = {
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[Path, float], list[Figure]]] = {
     "idle": idle.run,
     "search": search.run,
     "templates": templates.run,
+    "sigma": sigma.run,
 }
 RESULTS = Path(__file__).parent / "results"
 

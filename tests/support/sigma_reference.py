@@ -51,10 +51,7 @@ def holds(node: Node, event: Mapping[str, Any], rule: DetectionRule) -> bool:
 
 
 def _clause_holds(clause: Clause, event: Mapping[str, Any], rule: DetectionRule) -> bool:
-    if clause.field is None:
-        values = list(_whole(event))
-    else:
-        values = _values(clause.field, event, rule)
+    values = list(_whole(event)) if clause.field is None else _values(clause.field, event, rule)
     match clause.operator:
         case Operator.NEVER:
             return False

@@ -109,8 +109,8 @@ class Plan:
         if self.is_flat:
             return []
         columns = [column for column in ("fields", "event.original") if column in self.columns]
-        some = [(column, _ESCAPED_ASCII, self.triggered) for column in columns]
-        return some + [(column, _ESCAPED_LETTERS, self.lettered) for column in columns if self.lettered]
+        patterns = ((_ESCAPED_ASCII, self.triggered), (_ESCAPED_LETTERS, self.lettered))
+        return [(column, pattern, places) for column in columns for pattern, places in patterns if places]
 
 
 def learned_rarity(needles: Iterable[Needle], texts: TextsOf, rows: pl.Series) -> Rarity:

@@ -41,9 +41,9 @@ class LiteralScanner:
             if hits.is_empty():
                 return hits
             numbered = pl.DataFrame([rows.alias("row"), texts.alias("text")])
-            found = pl.DataFrame([places.alias("place"), distinct.alias("text")])
-            found = found.join(hits.rename({"row": "place"}), on="place").select("text", "literal")
-            return numbered.join(found, on="text").select(pl.col("row").cast(pl.UInt32), "literal")
+            listed = pl.DataFrame([places.alias("place"), distinct.alias("text")])
+            met = listed.join(hits.rename({"row": "place"}), on="place").select("text", "literal")
+            return numbered.join(met, on="text").select(pl.col("row").cast(pl.UInt32), "literal")
         if int(texts.str.len_bytes().sum() or 0) <= FEW_CHARACTERS:
             return self._looked_up(texts, rows)
         texts = START_MARK + texts + END_MARK if self._is_framed else texts

@@ -198,7 +198,7 @@ def test_of_two_rules_with_an_id_the_first_counts(tmp_path: Path) -> None:
 
 def test_a_cycle_disables_those_in_it_and_those_that_need_them(tmp_path: Path) -> None:
     def correlation(name: str, rules: str) -> str:
-        return f"title: {name}\nid: {name}\ncorrelation: {{type: event_count, rules: [{rules}], timespan: 1m, condition: {{gte: 2}}}}\n"
+        return f"title: {name}\nid: {name}\ncorrelation: {{type: event_count, rules: [{rules}], timespan: 1m, condition: {{gte: 2}}}}"
 
     read = rules_in(
         tmp_path,

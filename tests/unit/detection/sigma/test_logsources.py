@@ -125,7 +125,8 @@ def test_a_rule_of_which_the_event_id_decides_needs_no_more(tmp_path: Path) -> N
 
 
 def test_matches_are_sorted_by_row_and_rule(tmp_path: Path) -> None:
-    document = "title: {}\nlogsource: {{product: windows, category: process_creation}}\ndetection:\n  sel:\n    A: '*'\n  condition: sel\n"
+    logsource = "{{product: windows, category: process_creation}}"
+    document = f"title: {{}}\nlogsource: {logsource}\ndetection:\n  sel:\n    A: '*'\n  condition: sel\n"
     read = rules_in(tmp_path, *(document.format(name) for name in "abc"))
     found = RuleMatcher(read.detections).match(events_of(process(A="1"), process(B="1"), process(A="1")))
     assert list(found.iter_rows()) == [(0, 0), (1, 0), (2, 0), (0, 2), (1, 2), (2, 2)]
