@@ -57,7 +57,9 @@ def scan(
     ] = None,
     rules: Annotated[
         list[Path] | None,
-        typer.Option("--rules", metavar="DIR", help="Also use the Sigma rules of this folder, file or zip. Repeatable."),
+        typer.Option(
+            "--rules", metavar="DIR", help="Also use the Sigma rules of this folder, file or zip. Repeatable."
+        ),
     ] = None,
     no_default_rules: Annotated[
         bool,
