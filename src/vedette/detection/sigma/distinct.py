@@ -68,6 +68,10 @@ class FlatEvents:
 
 
 def _filled(found: pl.Series, others: pl.Series) -> pl.Series:
+    if others.null_count() == others.len():
+        return found
+    if found.null_count() == found.len():
+        return others
     return pl.select(pl.coalesce(found, others).alias("value")).to_series()
 
 

@@ -45,6 +45,8 @@ MANY_ROWS: Final = 512
 _KIND_KEYS: Final = frozenset(KIND_KEYS)
 
 Kind = tuple[str | None, ...]
+Found = tuple[int, pl.Series]
+"""A rule's place and rows it matches."""
 
 
 class RuleMatcher:
@@ -77,7 +79,8 @@ class RuleMatcher:
         parts = [part for plan, kind, rows in self._work(events) for part in self._matched(events, plan, kind, rows)]
         if not parts:
             return pl.DataFrame(schema=MATCHES)
-        return pl.concat(parts).sort("row", "rule")
+        rules = [pl.Series("rule", [place], dtype=pl.UInt32).new_from_index(0, rows.len()) for place, rows in parts]
+        return pl.DataFrame([pl.concat(rules), pl.concat([rows for _, rows in parts]).alias("row")]).sort("row", "rule")
 
     def evidence(self, rule_place: int, event: Mapping[str, Any]) -> tuple[Evidence, ...]:
         """What in the event the rule's condition rests on."""
@@ -192,9 +195,9 @@ class RuleMatcher:
             plan.keys = tuple(sorted(name for name in names if name not in URL_PARTS and name not in EVENT_SCHEMA))
         return plan.keys
 
-    def _matched(self, events: pl.DataFrame, plan: Plan, kind: Kind, rows: pl.Series) -> Iterable[pl.DataFrame]:
+    def _matched(self, events: pl.DataFrame, plan: Plan, kind: Kind, rows: pl.Series) -> Iterable[Found]:
         for place in plan.certain:
-            yield _pairs(place, rows)
+            yield place, rows
         if not plan.untriggered and not plan.triggered:
             return
         if plan.wants_to_learn(rows.len()):
@@ -207,7 +210,7 @@ class RuleMatcher:
         for place, of_rule in candidates.items():
             yield from self._evaluated(place, reader, of_rule)
 
-    def _evaluated(self, place: int, reader: _Reader, rows: list[int] | None) -> Iterable[pl.DataFrame]:
+    def _evaluated(self, place: int, reader: _Reader, rows: list[int] | None) -> Iterable[Found]:
         check = self._check(place)
         if check is None:
             return
@@ -215,18 +218,18 @@ class RuleMatcher:
         if reader.is_flat and count >= MANY_ROWS and (columns := self._column_check(place)) is not None:
             held = columns.held(reader.flat, reader.rows, None if rows is None else reader.places(rows))
             if held.len():
-                yield _pairs(place, held)
+                yield place, held
             return
         wanted = reader.rows.to_list() if rows is None else rows
         if count >= MANY_ROWS and (gate := self._gate(place)) is not None:
             numbers = reader.rows if rows is None else pl.Series("row", rows, dtype=pl.UInt32)
             sure, is_open = gate.sift(reader.events(rows))
             if sure.any():
-                yield _pairs(place, numbers.filter(sure))
+                yield place, numbers.filter(sure)
             wanted = numbers.filter(is_open).to_list()
         holding = [row for row, record in zip(wanted, reader.records(wanted), strict=True) if check(record)]
         if holding:
-            yield _pairs(place, pl.Series("row", holding, dtype=pl.UInt32))
+            yield place, pl.Series("row", holding, dtype=pl.UInt32)
 
     def _check(self, place: int) -> Check | None:
         if place not in self._checks:
@@ -293,8 +296,3 @@ class _Reader:
         if self._places is None:
             self._places = {row: place for place, row in enumerate(self.rows)}
         return pl.Series("row", [self._places[row] for row in rows], dtype=pl.UInt32)
-
-
-def _pairs(place: int, rows: pl.Series) -> pl.DataFrame:
-    rule = pl.lit(place, dtype=pl.UInt32).alias("rule")
-    return pl.DataFrame([rows.alias("row").cast(pl.UInt32)]).select(rule, "row")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,8 @@ from vedette.detection.sigma.scanning import LiteralScanner
 from vedette.detection.sigma.triggers import Needle, Outlook, Rarity, guessed_rarity
 
 SAMPLE: Final = 4_000
+FEW_EVENTS: Final = 256
+"""Up to here events are looked at one by one."""
 LEARN_FROM: Final = 1_000
 """Events of a kind in one batch from which it is learned which literals are common."""
 _AGAIN_AFTER: Final = 20
@@ -43,6 +45,8 @@ class Plan:
     """Whether `fields` is a flat object of texts, as Vedette writes it."""
     scanners: tuple[tuple[str, LiteralScanner, pl.DataFrame], ...] = field(repr=False)
     """Column, its literals, and the rules of each: `literal`, `place`."""
+    places_by_literal: dict[int, dict[str, list[int]]] = field(default_factory=dict, repr=False)
+    """Of the scanners by their number, once a few events were matched."""
     keys: tuple[str, ...] | None = None
     """Of `fields`, once somebody asked."""
     seen: int = 0
@@ -88,6 +92,8 @@ class Plan:
 
     def candidates(self, texts: TextsOf, rows: pl.Series) -> dict[int, list[int]]:
         """Rows by triggered rule. `rows` numbers the texts."""
+        if rows.len() <= FEW_EVENTS:
+            return self._candidates_one_by_one(texts, rows)
         found = [
             scanner.hits(texts(column), rows).join(places, on="literal").select("place", "row")
             for column, scanner, places in self.scanners
@@ -96,12 +102,41 @@ class Plan:
             return {}
         pairs = pl.concat(found).unique()
         by_rule: dict[int, list[int]] = dict(pairs.group_by("place").agg("row").iter_rows())
+        for places, odd_rows in self._escaped(texts, rows):
+            by_rule.update({place: list({*by_rule.get(place, ()), *odd_rows}) for place in places})
+        return by_rule
+
+    def _candidates_one_by_one(self, texts: TextsOf, rows: pl.Series) -> dict[int, list[int]]:
+        """The same for a few events, for which setting columns to work takes longer than the work."""
+        by_rule: defaultdict[int, set[int]] = defaultdict(set)
+        for number, (column, scanner, _) in enumerate(self.scanners):
+            some = texts(column)
+            if some.null_count() == some.len():
+                continue
+            places = self._places_by_literal(number)
+            for row, text in zip(rows, some, strict=True):
+                for literal in scanner.found_in(text) if text else ():
+                    for place in places[literal]:
+                        by_rule[place].add(row)
+        for odd_places, odd_rows in self._escaped(texts, rows):
+            for place in odd_places:
+                by_rule[place].update(odd_rows)
+        return {place: sorted(of_rule) for place, of_rule in by_rule.items()}
+
+    def _places_by_literal(self, number: int) -> dict[str, list[int]]:
+        if number not in self.places_by_literal:
+            places: defaultdict[str, list[int]] = defaultdict(list)
+            for literal, place in self.scanners[number][2].iter_rows():
+                places[literal].append(place)
+            self.places_by_literal[number] = dict(places)
+        return self.places_by_literal[number]
+
+    def _escaped(self, texts: TextsOf, rows: pl.Series) -> Iterator[tuple[tuple[int, ...], list[int]]]:
+        """Rules that have to be evaluated on rows whatever literals stand there."""
         for column, pattern, places in self._escapes():
             is_odd = texts(column).str.contains(pattern)
             if is_odd.any():
-                odd_rows = rows.filter(is_odd).to_list()
-                by_rule.update({place: list({*by_rule.get(place, ()), *odd_rows}) for place in places})
-        return by_rule
+                yield places, rows.filter(is_odd).to_list()
 
     def _escapes(self) -> list[tuple[str, str, tuple[int, ...]]]:
         """Columns of JSON that others wrote, in which a letter may be escaped and a literal cannot be told, and the rules

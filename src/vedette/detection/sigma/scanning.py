@@ -76,12 +76,13 @@ class LiteralScanner:
         row_numbers: list[int] = []
         literals: list[str] = []
         for row, text in zip(rows, texts, strict=True):
-            if text and (found := self._in(text)):
+            if text and (found := self.found_in(text)):
                 row_numbers.extend([row] * len(found))
                 literals.extend(found)
         return pl.DataFrame({"row": row_numbers, "literal": literals}, schema=HITS)
 
-    def _in(self, text: str) -> tuple[str, ...]:
+    def found_in(self, text: str) -> tuple[str, ...]:
+        """The literals in one text."""
         known = self._remembered.get(text)
         if known is None:
             known = self._found(text)
