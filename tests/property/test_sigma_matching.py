@@ -221,8 +221,10 @@ def test_matches_equal_those_of_a_plain_evaluation(
     """`is_large` takes the ways of large batches: automata, learning, columns."""
     expected = matches(rules, rows)
     few, learn, many = scanning.FEW_CHARACTERS, plans.LEARN_FROM, matching.MANY_ROWS
+    fewest, one_by_one = plans.FEWEST, plans.FEW_EVENTS
     if is_large:
         scanning.FEW_CHARACTERS, plans.LEARN_FROM, matching.MANY_ROWS = 0, 1, 1  # type: ignore[misc]
+        plans.FEWEST, plans.FEW_EVENTS = 1, 0  # type: ignore[misc]
     try:
         matcher = RuleMatcher(rules)
         assert set(matcher.match(rows).iter_rows()) == expected
@@ -238,6 +240,7 @@ def test_matches_equal_those_of_a_plain_evaluation(
         assert found == expected
     finally:
         scanning.FEW_CHARACTERS, plans.LEARN_FROM, matching.MANY_ROWS = few, learn, many  # type: ignore[misc]
+        plans.FEWEST, plans.FEW_EVENTS = fewest, one_by_one  # type: ignore[misc]
     listed = list(rows.iter_rows(named=True))
     for place, row in expected:
         for one in matcher.evidence(place, listed[row]):

@@ -150,12 +150,17 @@ def _literal_check(
     return lambda record: any(literal in text for text in texts(record) for literal in wanted)
 
 
+_MAX_ENGINE_BYTES: Final = 33_554_432
+"""An expression, and what its engine remembers of texts."""
+
+
 def pattern(expression: str) -> Any:
     """The compiled expression, linear in the text. Raises ValueError. The engine has no types."""
     import re2
 
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = _MAX_ENGINE_BYTES
     try:
         return re2.compile(expression, options)
     except re2.error as error:

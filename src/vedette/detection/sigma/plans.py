@@ -16,7 +16,9 @@ SAMPLE: Final = 4_000
 FEW_EVENTS: Final = 256
 """Up to here events are looked at one by one."""
 LEARN_FROM: Final = 1_000
-"""Events of a kind in one batch from which it is learned which literals are common."""
+"""After so many events of a kind it is learned which literals are common."""
+FEWEST: Final = 64
+"""From so many events of one batch, at least."""
 _AGAIN_AFTER: Final = 20
 """It is learned again when so many times more events were seen."""
 _UNSEEN: Final = 0.1
@@ -85,7 +87,7 @@ class Plan:
     def wants_to_learn(self, count: int) -> bool:
         """Called with the number of events of each batch."""
         self.seen += count
-        if not self.scanners or count < LEARN_FROM or self.seen < self.learn_at:
+        if not self.scanners or count < FEWEST or self.seen < max(LEARN_FROM, self.learn_at):
             return False
         self.learn_at = self.seen * _AGAIN_AFTER
         return True

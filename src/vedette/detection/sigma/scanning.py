@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
+
+from vedette.detection.sigma.expressions import pattern
 
 _GRAM: Final = 4
 FEW_CHARACTERS: Final = 120_000
 """Up to here looking up stretches of four letters is cheaper than building an automaton of all literals."""
 _MANY_TEXTS: Final = 2_048
 _MAX_REMEMBERED: Final = 4_096
+_FEW_LITERALS: Final = 64
 _MAX_LENGTH: Final = 512
 _TRIED_EVERY: Final = 16
 START_MARK, END_MARK = "\x02", "\x03"
@@ -93,14 +96,31 @@ class LiteralScanner:
         return known
 
     def _found(self, text: str) -> tuple[str, ...]:
-        by_gram, short, letters = self._index
         lower = f"{START_MARK}{text.lower()}{END_MARK}"
+        by_gram, short, letters = self._index
         found = {literal for literal in short if literal in lower}
-        for gram in by_gram.keys() & {lower[place : place + _GRAM] for place in range(len(lower) - _GRAM + 1)}:
-            found.update(literal for literal in by_gram[gram] if literal in lower)
+        if self._any_long is None:
+            found.update(literal for some in by_gram.values() for literal in some if literal in lower)
+        elif self._any_long.search(lower) is not None:
+            found |= self._long_in(lower)
         if letters and not text.isascii():
             found |= letters.intersection(text)
         return tuple(found)
+
+    def _long_in(self, lower: str) -> set[str]:
+        by_gram = self._index[0]
+        found: set[str] = set()
+        for gram in by_gram.keys() & {lower[place : place + _GRAM] for place in range(len(lower) - _GRAM + 1)}:
+            found.update(literal for literal in by_gram[gram] if literal in lower)
+        return found
+
+    @cached_property
+    def _any_long(self) -> Any:
+        """An expression, of an engine without types, for any of the longer literals; None where they are few."""
+        long = [one for one in self._literals if one.isascii() and len(one) >= _GRAM]
+        if len(long) <= _FEW_LITERALS:
+            return None
+        return pattern("|".join("".join(map(_escaped, one)) for one in long))
 
     @cached_property
     def _index(self) -> tuple[dict[str, list[str]], list[str], frozenset[str]]:
@@ -117,3 +137,7 @@ class LiteralScanner:
             gram = min((one[place : place + _GRAM] for place in range(len(one) - _GRAM + 1)), key=shared.__getitem__)
             by_gram[gram].append(one)
         return dict(by_gram), short, letters
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isalnum() else f"\\x{{{ord(letter):x}}}"
