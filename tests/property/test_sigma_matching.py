@@ -119,6 +119,11 @@ clauses = st.one_of(
     ),
     st.builds(clause, fields, st.just(Operator.CIDR), st.just("192.0.2.0/24")),
     st.builds(clause, st.just("EventID"), st.just(Operator.EQUALS), st.sampled_from(["1", "4688", "4720"])),
+    st.builds(
+        clause, st.just("event.action"), st.just(Operator.EQUALS), st.sampled_from(["ssh-login", "other", "dns-query"])
+    ),
+    st.builds(clause, st.just("event.outcome"), st.just(Operator.EQUALS), st.sampled_from(["failure", "Success"])),
+    st.builds(clause, st.just("event.action"), literal_operators, st.just("login"), st.booleans()),
     st.builds(clause, fields, st.just(Operator.NEVER), st.just("")),
 )
 nodes: st.SearchStrategy[Node] = st.recursive(
@@ -202,9 +207,11 @@ def plain_events(draw: st.DrawFn) -> dict[str, Any]:
         "event.original": f"Jan 1 {text}",
         "message": text,
         "event.category": draw(st.sampled_from([None, "authentication"])),
+        "event.action": draw(st.sampled_from([None, "ssh-login", "SSH-Login", "strange"])),
+        "event.outcome": draw(st.sampled_from([None, "failure", "success"])),
         "process.name": draw(st.sampled_from([None, "sshd", "other"])),
         "user.name": draw(st.one_of(st.none(), texts)),
-        "fields": draw(st.sampled_from([None, '{"type":"EXECVE","User":"cmd"}'])),
+        "fields": draw(st.sampled_from([None, '{"type":"EXECVE","User":"cmd"}', '{"event.action":"ssh-login"}'])),
     }
 
 

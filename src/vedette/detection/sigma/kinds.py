@@ -23,10 +23,10 @@ def is_flat(kind: Mapping[str, str | None]) -> bool:
     return (kind["log.format"] or "").rpartition("/")[2] in FLAT_FORMATS
 
 
-def kind_frame(events: pl.DataFrame, programs: Collection[str] = ()) -> pl.DataFrame:
+def kind_frame(events: pl.DataFrame, programs: Collection[str] = (), actions: Collection[str] = ()) -> pl.DataFrame:
     """The columns KINDS in small letters, each combination once, and `row`: the list of its rows.
 
-    `programs` are names to tell apart beside those that logsources are known by.
+    `programs` and `actions` are values to tell apart beside those that logsources are known by.
     """
     formats = events["log.format"]
     keys = [key for key in KIND_KEYS if formats.str.contains(_KIND_KEY_FORMATS[key], literal=True).any()]
@@ -35,8 +35,9 @@ def kind_frame(events: pl.DataFrame, programs: Collection[str] = ()) -> pl.DataF
     kinds = groups.select(
         pl.col("log.format").str.to_lowercase(),
         pl.col("event.category").str.to_lowercase(),
-        _kept(pl.col("event.action"), _actions()),
-        _kept(pl.col("process.name").str.replace(r"^.*[/\\]", ""), _programs(programs)),
+        _kept(pl.col("event.action"), _pattern("event.action", actions)),
+        pl.col("event.outcome").str.to_lowercase(),
+        _kept(pl.col("process.name").str.replace(r"^.*[/\\]", ""), _pattern("process.name", programs)),
         *(_read(key) if key in keys else pl.lit(None, dtype=pl.String).alias(key) for key in KIND_KEYS),
         "row",
     )
@@ -64,11 +65,7 @@ def _kept(column: pl.Expr, pattern: str) -> pl.Expr:
     return pl.when(lower.str.contains(pattern)).then(lower)
 
 
-def _programs(others: Collection[str]) -> str:
+def _pattern(column: str, others: Collection[str]) -> str:
     names = "|".join(re.escape(one) for one in sorted(others))
-    known = logsource_map().pattern("process.name")
+    known = logsource_map().pattern(column)
     return f"{known}|^(?:{names})$" if names else known
-
-
-def _actions() -> str:
-    return logsource_map().pattern("event.action")

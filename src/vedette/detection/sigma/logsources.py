@@ -13,7 +13,7 @@ import yaml
 
 from vedette.detection.sigma.rules import LogSource
 
-KIND_COLUMNS: Final = ("log.format", "event.category", "event.action", "process.name")
+KIND_COLUMNS: Final = ("log.format", "event.category", "event.action", "event.outcome", "process.name")
 KIND_KEYS: Final = ("Channel", "EventID", "Provider_Name", "type")
 """Keys of `fields` that say what kind an event is, of FLAT_FORMATS."""
 

@@ -19,19 +19,21 @@ from vedette.detection.sigma.expressions import Check, check_of, places_in
 from vedette.detection.sigma.fields import URL_PARTS, Record, field_values
 from vedette.detection.sigma.gates import Gate
 from vedette.detection.sigma.kinds import KINDS, is_flat, kind_frame
-from vedette.detection.sigma.logsources import KIND_KEYS, Test, logsource_map
+from vedette.detection.sigma.logsources import Test, logsource_map
 from vedette.detection.sigma.plans import SAMPLE, Plan, learned_rarity
 from vedette.detection.sigma.rules import DetectionRule, LogSource, RuleProblem
 from vedette.detection.sigma.triggers import (
+    DECIDED,
     PLACE_MARK,
     VALUES,
     Needle,
     Outlook,
     Rarity,
     Viewpoint,
+    asks_for,
     guessed_rarity,
-    kind_keys_in,
     outlook,
+    values_of,
 )
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Evidence
@@ -40,9 +42,9 @@ __all__ = ["MATCHES", "RuleMatcher", "field_values"]
 
 MATCHES: Final = pl.Schema({"rule": pl.UInt32, "row": pl.UInt32})
 _MAX_KINDS: Final = 4_096
+_LONGEST_ACTION: Final = 64
 MANY_ROWS: Final = 512
 """From here a rule is evaluated in columns instead of row by row."""
-_KIND_KEYS: Final = frozenset(KIND_KEYS)
 
 Kind = tuple[str | None, ...]
 Found = tuple[int, pl.Series]
@@ -63,6 +65,12 @@ class RuleMatcher:
         self._shared_plans: dict[tuple[Any, ...], Plan] = {}
         self._places_of = {logsource: places_in(logsource) for logsource in {rule.logsource for rule in rules}}
         self._programs: set[str] = set()
+        self._actions = frozenset(
+            value
+            for rule in rules
+            for value in values_of(rule.condition, "event.action")
+            if len(value) < _LONGEST_ACTION
+        )
         self._groups = self._grouped()
         self._outlooks: dict[tuple[int, bool], Outlook] = {}
         self._asks_for_kind: dict[int, bool] = {}
@@ -106,7 +114,7 @@ class RuleMatcher:
     def _work(self, events: pl.DataFrame) -> Iterator[tuple[Plan, Kind, pl.Series]]:
         """The plans that have something to do, one of their kinds, and their rows."""
         rows_by_plan: dict[int, tuple[Plan, Kind, list[pl.Series]]] = {}
-        for *values, rows in kind_frame(events, self._programs).iter_rows():
+        for *values, rows in kind_frame(events, self._programs, self._actions).iter_rows():
             kind = tuple(values)
             plan = self._plan(kind)
             if not plan.is_empty:
@@ -158,7 +166,7 @@ class RuleMatcher:
         view = Viewpoint(self._places_of[logsource], kind, rarity, is_flat(kind))
         made = outlook(rule.condition, view)
         if place not in self._asks_for_kind:
-            self._asks_for_kind[place] = kind_keys_in(rule.condition, _KIND_KEYS)
+            self._asks_for_kind[place] = asks_for(rule.condition, DECIDED)
         if is_guess and not self._asks_for_kind[place]:
             self._outlooks[key] = made
         return made

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from vedette.detection.sigma.expressions import PlacesOf
 from vedette.detection.sigma.fields import URL_PARTS, WHOLLY_TAKEN_APART
+from vedette.detection.sigma.logsources import KIND_KEYS
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
 from vedette.detection.sigma.scanning import END_MARK, START_MARK
 from vedette.model.events import EVENT_SCHEMA
@@ -31,12 +32,15 @@ _MOST_NEEDLES: Final = 20_000
 _PLAIN: Final = re.compile(r"[a-z0-9 .;=_%()|@#$!?*^~`-]+")
 PRINTABLE: Final = re.compile(r"[ -~]+")
 _RARE_SIGNS: Final = frozenset("^~`|@#$!?*")
+_SIGNS: Final = re.compile(r"[^a-z0-9 ]{2}")
 _WILDCARDS: Final = re.compile(r"\.\*?")
 _ESCAPE: Final = re.compile(r"\\x\{([0-9a-f]+)\}")
 _NUMERIC: Final = re.compile(r"[0-9.e+-]*")
 
 VALUES: Final = "values:"
 PLACE_MARK: Final = "\x1f"
+DECIDED: Final = frozenset({*KIND_KEYS, "event.category", "event.action", "event.outcome"})
+"""Fields whose value a kind says, in small letters, if it says any."""
 Needle = tuple[str, str]
 """A column and the literal to look for in it. The column is one of events, or VALUES and the places of a field joined by
 PLACE_MARK: its value."""
@@ -95,22 +99,34 @@ def outlook(node: Node, view: Viewpoint) -> Outlook:
             return Outlook(None, _union([one.trigger for one in parts]))
 
 
-def kind_keys_in(node: Node, keys: frozenset[str]) -> bool:
+def asks_for(node: Node, keys: frozenset[str]) -> bool:
     """Whether the condition asks for one of these fields."""
     match node:
         case Clause():
             return node.field is not None and node.field in keys
         case Not(member):
-            return kind_keys_in(member, keys)
+            return asks_for(member, keys)
         case AllOf(members) | AnyOf(members):
-            return any(kind_keys_in(one, keys) for one in members)
+            return any(asks_for(one, keys) for one in members)
+
+
+def values_of(node: Node, field: str) -> set[str]:
+    """The texts that the condition compares the whole field with, in small letters."""
+    match node:
+        case Clause():
+            is_meant = node.field == field and node.operator is Operator.EQUALS
+            return {node.value.lower()} if is_meant else set()
+        case Not(member):
+            return values_of(member, field)
+        case AllOf(members) | AnyOf(members):
+            return set().union(*(values_of(one, field) for one in members))
 
 
 def _of_clause(clause: Clause, view: Viewpoint) -> Outlook:
     if clause.operator is Operator.NEVER:
         return Outlook(False)
     places = () if clause.field is None else view.places_of(clause.field)
-    if places and places[0] not in EVENT_SCHEMA and clause.operator is Operator.EQUALS and not clause.is_cased:
+    if places and clause.operator is Operator.EQUALS and not clause.is_cased and places[0] in DECIDED:
         value = view.kind.get(places[0])
         if value is not None:
             return Outlook(value == clause.value.lower())
@@ -203,7 +219,7 @@ def _best(texts: Iterable[str], letters: re.Pattern[str]) -> frozenset[str] | No
         return frozenset({best})
     if strangest > "\x7f":
         return _cases().get(strangest.casefold(), frozenset()) | {strangest}
-    signs = [one for one in stretches if _RARE_SIGNS & set(one)]
+    signs = [one for one in stretches if _RARE_SIGNS & set(one) or _SIGNS.fullmatch(one)]
     return frozenset({max(signs, key=len)}) if signs else None
 
 
