@@ -25,6 +25,7 @@ from vedette.detection.sigma.loading import load_rules
 from vedette.detection.sigma.matching import RuleMatcher
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, DetectionRule, Node, Not, Operator
 from vedette.model.events import EVENT_SCHEMA
+from vedette.model.inline import inline
 
 EVENTS = 200_000
 EVENTS_PER_BATCH = 50_000
@@ -105,7 +106,7 @@ def run(folder: Path, scale: float) -> list[Figure]:
         return []
     began = time.perf_counter()
     rule_set = load_rules([source], pack="sigmahq")
-    figures = [Figure("load all SigmaHQ rules", time.perf_counter() - began, "s", must=6.0, details={
+    figures = [Figure("load all SigmaHQ rules", time.perf_counter() - began, "s", must=6.0, more_is_better=False, details={
         "rules": len(rule_set.rules), "problems": len(rule_set.problems)})]  # fmt: skip
     rules = [
         rule
@@ -128,11 +129,12 @@ def run(folder: Path, scale: float) -> list[Figure]:
     figures.append(Figure("every rule on every row, Polars expressions", columns, "events/s"))
     figures.append(Figure("every rule on every row, Python", rows, "events/s"))
     figures.append(Figure("times the faster baseline", speed / max(rows, columns), "", must=RATIO_MUST))
-    whole = RuleMatcher(rule_set.detections)
-    small = events.head(100)
-    whole.match(small)
-    seconds, _ = timed(lambda: [whole.match(small) for _ in range(20)])
-    figures.append(Figure("batch of 100 events, all SigmaHQ rules", seconds / 20 * 1000, "ms"))
+    match = inline(RuleMatcher(rule_set.detections).match)
+    small = [events.slice(start, 100) for start in range(0, 5_000, 100)]
+    for one in small[:20]:
+        match(one)
+    seconds, _ = timed(lambda: [match(one) for one in small[20:]])
+    figures.append(Figure("batch of 100 events, all SigmaHQ rules", seconds / 30 * 1000, "ms", more_is_better=False))
     return figures
 
 
