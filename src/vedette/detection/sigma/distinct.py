@@ -17,7 +17,9 @@ from vedette.detection.sigma.fields import URL_PARTS, Record
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
 from vedette.model.events import EVENT_SCHEMA
 
-_MAX_REMEMBERED: Final = 16_384
+_MAX_REMEMBERED: Final = 1_024
+_REPEATING: Final = 0.1
+"""Share of distinct values up to which verdicts are worth remembering."""
 _MOST_TERMS: Final = 64
 """Comparisons in columns that one condition may cost."""
 _FEW_ROWS: Final = 256
@@ -166,9 +168,11 @@ class _Stage:
     def _verdict(self, values: Values) -> bool:
         known = self._verdicts.get(values)
         if known is None:
-            if len(self._verdicts) >= _MAX_REMEMBERED:
-                self._verdicts.clear()
-            known = self._verdicts[values] = self._check(_record(dict(zip(self._places, values, strict=True))))
+            known = self._check(_record(dict(zip(self._places, values, strict=True))))
+            if self._share <= _REPEATING:
+                if len(self._verdicts) >= _MAX_REMEMBERED:
+                    self._verdicts.clear()
+                self._verdicts[values] = known
         return known
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from support.sigma import events_of, process, rule_of
 from vedette.detection.sigma.matching import RuleMatcher
 from vedette.model.findings import Evidence
 
 
-def evidence(folder: Path, detection: str, *, logsource: str | None = None, **event: object) -> list[Evidence]:
+def evidence(folder: Path, detection: str, *, logsource: str | None = None, **event: Any) -> list[Evidence]:
     matcher = RuleMatcher([rule_of(folder, detection, *([logsource] if logsource else []))])
     events = events_of(event)
     assert matcher.match(events).height == 1
@@ -28,7 +29,8 @@ def test_clauses_name_column_and_matched_part(tmp_path: Path) -> None:
     condition: (tool or other) and not admin
     """
     event = process(Image="C:\\VSSADMIN.EXE", CommandLine="vssadmin DELETE shadows", User="bob")
-    found = evidence(tmp_path, detection, **event, **{"vedette.generation": 1, "log.offset": 16})
+    placed: dict[str, Any] = event | {"vedette.generation": 1, "log.offset": 16}
+    found = evidence(tmp_path, detection, **placed)
     assert [(one.clause, one.column, one.value) for one in found] == [
         ('Image ends with "\\vssadmin.exe"', "fields.Image", "\\VSSADMIN.EXE"),
         ('CommandLine contains "delete"', "fields.CommandLine", "DELETE"),
