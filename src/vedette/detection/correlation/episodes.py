@@ -108,10 +108,7 @@ class Watch:
             self._gauge.add(member)
             return
         self._gauge.remove(shared)
-        shared.weight += member.weight
-        shared.rows += member.rows
-        if isinstance(shared.value, float) and isinstance(member.value, float):
-            shared.value += member.value
+        _count_in(shared, member)
         self._gauge.add(shared)
 
     def _sharing(self, member: Member) -> Member | None:
@@ -132,20 +129,52 @@ class Watch:
 
     def _add_late(self, member: Member) -> tuple[list[Member], float] | None:
         members = self.members
-        members.insert(bisect_right(members, member.time, key=_time), member)
-        if len(members) > 2 * _EXACT_MEMBERS:
-            del members[bisect_right(members, member.time + self._span.reach, key=_time) :]
-        last = bisect_right(members, member.time + self._span.length, key=_time)
-        found = None
-        for end in range(bisect_left(members, member.time, key=_time) + 1, last + 1):
-            window = members[bisect_left(members, members[end - 1].time - self._span.length, key=_time) : end]
-            measure = self._condition.gauge(window).reading(window, 0)
-            if self._condition.holds(measure):
-                found = window, measure
-                break
+        shared = self._sharing_late(member)
+        if shared is None:
+            members.insert(bisect_right(members, member.time, key=_time), member)
+            if len(members) > 2 * _EXACT_MEMBERS:
+                del members[bisect_right(members, member.time + self._span.reach, key=_time) :]
+        else:
+            _count_in(shared, member)
+            if self._condition.counts_kinds:
+                return None
+        found = self._first_full((shared or member).time)
         self._follow_the_end()
         self._drop_old(members[0].time)
         return found
+
+    def _sharing_late(self, member: Member) -> Member | None:
+        """The member in the same slot that can stand for one that comes late, where there are many."""
+        members = self.members
+        if len(members) <= 2 * _EXACT_MEMBERS or not self._condition.may_share or self._condition.is_ordered:
+            return None
+        slot = member.time // self._span.slot
+        for place in range(bisect_left(members, slot * self._span.slot, key=_time), len(members)):
+            other = members[place]
+            if other.time // self._span.slot != slot:
+                return None
+            if other.part == member.part and (other.value == member.value or self._condition.adds_values):
+                return other
+        return None
+
+    def _first_full(self, time: int) -> tuple[list[Member], float] | None:
+        """The first full window among those that a member of this time is in."""
+        members, length = self.members, self._span.length
+        end = bisect_left(members, time, key=_time)
+        last = bisect_right(members, time + length, key=_time)
+        start = bisect_left(members, time - length, key=_time)
+        gauge = self._condition.gauge(members[start:end])
+        while end < last:
+            gauge.add(members[end])
+            while members[start].time < members[end].time - length:
+                gauge.remove(members[start])
+                start += 1
+            end += 1
+            window = members[start:end] if self._condition.is_ordered else members
+            measure = gauge.reading(window, 0)
+            if self._condition.holds(measure):
+                return members[start:end], measure
+        return None
 
     def _follow_the_end(self) -> None:
         self._start = 0
@@ -166,6 +195,13 @@ class Watch:
             gone = min(self._start, bisect_left(self.members, horizon, key=_time))
             del self.members[:gone]
             self._start -= gone
+
+
+def _count_in(shared: Member, member: Member) -> None:
+    shared.weight += member.weight
+    shared.rows += member.rows
+    if isinstance(shared.value, float) and isinstance(member.value, float):
+        shared.value += member.value
 
 
 @dataclass(slots=True)
