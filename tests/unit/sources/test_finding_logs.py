@@ -49,7 +49,7 @@ def test_links_lead_to_files_but_not_around_in_circles(tmp_path: Path) -> None:
     [
         ("missing", None, "does not exist"),
         ("program", b"\x7fELF\2\1\1", "a program, not text"),
-        ("packed", gzip.compress(b"x"), "gzip data, not text"),
+        ("packed", gzip.compress(b"x", mtime=0), "gzip data, not text"),
         ("noise", bytes(range(32)) * 40, "binary data, not text"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_preview_shows_the_first_lines_in_any_encoding(tmp_path: Path) -> None
     (tmp_path / "wide.log").write_bytes("eins\r\nzwei\r\n".encode("utf-16"))
     preview = preview_file(str(tmp_path / "wide.log"))
     assert (preview.lines, preview.encoding, preview.problem) == (("eins", "zwei"), "utf-16-le", "")
-    (tmp_path / "packed.log.gz").write_bytes(gzip.compress(b"one\ntwo\n"))
+    (tmp_path / "packed.log.gz").write_bytes(gzip.compress(b"one\ntwo\n", mtime=0))
     assert preview_file(str(tmp_path / "packed.log.gz")).lines == ("one", "two")
 
 
