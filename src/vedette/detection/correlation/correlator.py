@@ -111,7 +111,7 @@ class Correlator:
             return [], told
         grown: dict[str, Tally] = {}
         stretches = runs(frame, self._span.reach)
-        table = Table(frame, len(stretches))
+        table = Table(frame, stretches)
         for run in stretches:
             for episode in self._take_run(run, table, witness, told):
                 if episode.tally is not None:
@@ -309,7 +309,7 @@ class Correlator:
         found: dict[str, Tally] = {}
         if not frame.is_empty():
             stretches = runs(frame, None)
-            table = Table(frame, len(stretches))
+            table = Table(frame, stretches)
             for run in stretches:
                 known = self._touch(run.key)
                 for sighting in table.rows(run.rows):

@@ -6,6 +6,7 @@ A *sighting* is a row that a rule matched, or a moment at which a correlation th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 import polars as pl
@@ -129,9 +130,11 @@ class Table:
     """Sightings of one correlation by number. Fetched by stretches from a large table, of which few are asked for
     singly; all at once from a small one or one with many keys, where that is cheaper than asking."""
 
-    def __init__(self, frame: pl.DataFrame, runs: int = 0) -> None:
+    def __init__(self, frame: pl.DataFrame, runs: Sequence[Run] = ()) -> None:
         self._columns = pl.DataFrame([frame.get_column(name) for name in Sighting._fields])
-        is_asked_for_singly = frame.height <= _SMALL or runs * _FEW > frame.height
+        is_asked_for_singly = frame.height <= _SMALL or len(runs) * _FEW > frame.height
+        self._runs = runs
+        self._run_of = {} if is_asked_for_singly else {id(run.rows): place for place, run in enumerate(runs)}
         self._all = list(map(Sighting._make, self._columns.iter_rows())) if is_asked_for_singly else None
 
     def rows(self, numbers: Sequence[int]) -> Iterator[Sighting]:
@@ -146,19 +149,45 @@ class Table:
             begin, length = begin + length, length * 4
 
     def times(self, numbers: Sequence[int]) -> list[int]:
-        if self._all is not None:
-            return [self._all[number].time for number in numbers]
-        times: list[int] = self._columns.get_column("time").gather(list(numbers)).to_list()
-        return times
+        return list(map(self._times.__getitem__, numbers))
 
     def parts(self, numbers: Sequence[int]) -> list[int]:
-        if self._all is not None:
-            return [self._all[number].part for number in numbers]
-        parts: list[int] = self._columns.get_column("part").gather(list(numbers)).to_list()
+        return list(map(self._parts.__getitem__, numbers))
+
+    @cached_property
+    def _times(self) -> list[int]:
+        times: list[int] = self._columns.get_column("time").to_list()
+        return times
+
+    @cached_property
+    def _parts(self) -> list[int]:
+        parts: list[int] = self._columns.get_column("part").to_list()
         return parts
 
+    @cached_property
+    def _wholes(self) -> list[Summary]:
+        """The runs, each summed up, all in one go."""
+        number = pl.Series("number", [run.rows for run in self._runs], dtype=pl.List(pl.UInt32))
+        rows = number.to_frame().with_row_index("run").explode("number")
+        frame = self._columns[rows.get_column("number")].with_columns(rows.get_column("run"))
+        counts = pl.col("weight") > 0
+        names = ("user", "host", "source", "address", "value")
+        summed_up = frame.group_by("run", maintain_order=True).agg(
+            pl.col("weight").filter(counts).sum(),
+            pl.col("time").filter(counts).min().alias("low"),
+            pl.col("time").filter(counts).max().alias("high"),
+            *(pl.col(name).unique(maintain_order=True) for name in names),
+        )
+        return [
+            Summary(int(weight), _int(low), _int(high), users, hosts, sources, addresses, _texts(values))
+            for _, weight, low, high, users, hosts, sources, addresses, values in summed_up.iter_rows()
+        ]
+
     def summary(self, numbers: Sequence[int]) -> Summary:
-        """These sightings, summed up; times are those of the ones that count."""
+        """These sightings, summed up; times are those of the ones that count. Runs are known by their list of rows."""
+        whole = self._run_of.get(id(numbers))
+        if whole is not None:
+            return self._wholes[whole]
         if len(numbers) <= _FEW:
             return summed(list(self.rows(numbers)))
         rows = self._columns[list(numbers)]

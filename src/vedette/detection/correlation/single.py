@@ -88,7 +88,7 @@ class SingleWindows:
         """Findings that are new or have grown. `matches` are the pairs of rule and row that make findings."""
         frame = self._frame(batch, matches)
         stretches = runs(frame, None)
-        table = Table(frame, len(stretches))
+        table = Table(frame, stretches)
         grown: dict[str, tuple[DetectionRule, Tally]] = {}
         for run in stretches:
             place, _, key = run.key.partition(KEY_SEPARATOR)

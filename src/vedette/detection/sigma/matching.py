@@ -43,7 +43,7 @@ __all__ = ["MATCHES", "RuleMatcher", "field_values"]
 MATCHES: Final = pl.Schema({"rule": pl.UInt32, "row": pl.UInt32})
 _MAX_KINDS: Final = 4_096
 _LONGEST_ACTION: Final = 64
-MANY_ROWS: Final = 512
+MANY_ROWS: Final = 96
 """From here a rule is evaluated in columns instead of row by row."""
 
 Kind = tuple[str | None, ...]
