@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.sigma import events_of
+from support.sigma_events import events_of
 from support.sigma_reference import matches
 from vedette.detection.sigma import matching, plans, scanning
 from vedette.detection.sigma.matching import RuleMatcher

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.sigma import events_of, json_line, process, rule_of
+from support.sigma_events import events_of, json_line, process, rule_of
 from vedette.detection.sigma.matching import RuleMatcher
 
 ANY_JSON = "{service: json-lines}"

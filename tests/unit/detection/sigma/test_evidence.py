@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from support.sigma import events_of, process, rule_of
+from support.sigma_events import events_of, process, rule_of
 from vedette.detection.sigma.matching import RuleMatcher
 from vedette.model.findings import Evidence
 

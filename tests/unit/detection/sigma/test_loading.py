@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 
-from support.sigma import rules_in
+from support.sigma_events import rules_in
 from vedette.detection.sigma.loading import load_rules, merged
 from vedette.detection.sigma.rules import CorrelationRule, CorrelationType, LogSource, RuleProblem
 

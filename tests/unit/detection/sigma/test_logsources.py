@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.sigma import SYSMON, events_of, process, rule_of, rules_in, windows
+from support.sigma_events import SYSMON, events_of, process, rule_of, rules_in, windows
 from vedette.detection.sigma.matching import RuleMatcher, field_values
 from vedette.detection.sigma.rules import LogSource
 
