@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vedette.model.errors import StoreFull
+from vedette.store.duckdb.files import sync_folder
 
 _ENDINGS: Final = (".yaml", ".yml")
 
@@ -44,21 +45,14 @@ class FormatFolder:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
-            self._sync()
+            sync_folder(self.path)
         return path
 
     def remove(self, path: Path) -> None:
         """Raises StoreFull; safe to repeat."""
         with _saying_what_failed(path):
             path.unlink(missing_ok=True)
-            self._sync()
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            sync_folder(self.path)
 
 
 @contextmanager

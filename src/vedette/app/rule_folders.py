@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 import vedette
 from vedette.model.errors import SettingsError, StoreFull
+from vedette.store.duckdb.files import sync_folder
 
 RULES_FOLDER: Final = "rules"
 """Folder of rules inside the data folder: `own`, and one for each imported pack."""
@@ -91,13 +92,13 @@ class RuleFolders:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
-            _sync(path.parent)
+            sync_folder(path.parent)
 
     def remove_own(self, path: Path) -> None:
         """Raises StoreFull; safe to repeat."""
         with _saying_what_failed(path):
             path.unlink(missing_ok=True)
-            _sync(path.parent)
+            sync_folder(path.parent)
 
     def name_for(self, source: Path, name: str | None) -> str:
         """The name an imported pack gets. Raises SettingsError when it cannot have it."""
@@ -136,7 +137,7 @@ class RuleFolders:
             if place.exists():
                 place.rename(old)
             draft.rename(place)
-            _sync(place.parent)
+            sync_folder(place.parent)
             shutil.rmtree(old, ignore_errors=True)
         return place
 
@@ -267,14 +268,6 @@ def _check_size(source: Path, files: int, size: int) -> None:
         raise SettingsError(
             f"{source} holds more than {MOST_FILES:,} files or {MOST_BYTES // 2**20} MiB of rules; import parts of it"
         )
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
