@@ -129,8 +129,10 @@ def found_in_pieces(
     cuts: Iterable[int],
     *,
     restarts: bool,
+    ends: bool = False,
 ) -> dict[str, Finding]:
-    """The newest version of every finding when the stream is cut there, with a restart at every cut if wished."""
+    """The newest version of every finding when the stream is cut there, with a restart at every cut if wished, and with
+    what is told when nothing more comes."""
     detector = detector_of(*rules)
     findings: dict[str, Finding] = {}
     state = b""
@@ -141,4 +143,6 @@ def found_in_pieces(
         if restarts:
             detector = detector_of(*rules)
             detector.restore(state)
+    if ends:
+        findings |= {finding.id: finding for finding in detector.finish(NOW)}
     return findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,32 @@ def test_scan_finds_in_windows_events_what_the_rules_describe(tmp_path: Path, ru
     shadows = next(row for row in found if row["rule.id"] == SHADOWS)
     assert any("VSSADMIN" in each["text"] for each in shadows["evidence"])
     assert not (tmp_path / "data").exists()
+
+
+NOT_FOLLOWED = (
+    f"title: Guessed and left alone\nid: {MANY.replace('6', '8')}\nlevel: high\ncorrelation:\n  type: temporal\n"
+    f"  rules: [{GUESSED}, {USER_MADE}]\n  group-by: [Computer]\n  timespan: 5m\n"
+    f"  condition: {GUESSED} and not {USER_MADE}\n"
+)
+
+
+def test_what_must_not_follow_is_judged_at_the_end_of_a_file_and_of_a_sample(
+    tmp_path: Path, rules_folder: Path
+) -> None:
+    rows = [json.dumps(flat(at, *one)) for at, one in enumerate(happened()) if one[1] in (4625, 4720)]
+    guesses = [row for row in rows if "4625" in row]
+    rule_file = rules_folder / "guessed.yml"
+    rule_file.write_text(rule_file.read_text() + "---\n" + NOT_FOLLOWED)
+    (rules_folder / "guessed.test.yml").write_text(json.dumps({"hits": [guesses[0]], "misses": []}))
+    data = ("--rules", rules_folder, "--no-default-rules", "--data-dir", tmp_path / "data")
+    told = []
+    for name, lines in (("alone", guesses), ("followed", rows)):
+        events = tmp_path / f"{name}.jsonl.gz"
+        events.write_bytes(gzip.compress("\n".join(lines).encode()))
+        told.append("Guessed and left alone" in [row["rule.name"] for row in scanned(events, *data)])
+    assert told == [True, False]
+    tried = run("rules", "test", rules_folder, "--data-dir", tmp_path / "data")
+    assert (tried.returncode, tried.stdout[:24]) == (0, "1 of 1 rule file hold, 1")
 
 
 def test_scan_without_rules_of_ones_own_says_nothing_of_them(tmp_path: Path, rules_folder: Path) -> None:

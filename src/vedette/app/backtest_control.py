@@ -202,6 +202,8 @@ class BacktestControl:
             started = time.monotonic()
             frame = self._store.frames_after(seq, end, limit=_CHUNK)
             if frame.is_empty():
+                with self._changed:
+                    test.finish(self._clock.now(), until=job.until)
                 break
             seq = int(frame["vedette.seq"][-1])
             events = frame.filter(stamp.is_between(job.since, job.until)).select(EVENT_SCHEMA.names())

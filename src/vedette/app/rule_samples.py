@@ -107,7 +107,8 @@ def _tried(
 
     def found(text: str) -> Counter[str]:
         detector = SigmaDetector(rules, matcher)
-        return Counter(finding.rule_id for finding in detector.inspect(events[path, text], now))
+        findings = detector.inspect(events[path, text], now) + detector.finish(now)
+        return Counter(finding.rule_id for finding in findings)
 
     unfound = tuple(text for text in samples.hits if not found(text))
     mistaken = tuple(text for text in samples.misses if found(text))

@@ -102,6 +102,7 @@ def scan(
             judged = middle.judge.judge(batches)
             reporter.events(judged.events)
             findings |= {finding.id: finding for finding in judged.findings}
+    findings |= {finding.id: finding for finding in middle.judge.finish()}
     complain_of(
         [
             *map(str, middle.library.problems),

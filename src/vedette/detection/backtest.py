@@ -15,7 +15,7 @@ from vedette.detection.sigma.matching import RuleMatcher
 from vedette.detection.sigma.rules import Rule, RuleSet
 from vedette.detection.sigma_detector import SigmaDetector
 from vedette.model.events import event_id
-from vedette.model.findings import Evidence
+from vedette.model.findings import Evidence, Finding
 
 MOST_SAMPLES: Final = 10
 _MOST_DAYS: Final = 4_000
@@ -71,7 +71,14 @@ class Backtest:
         if matches.height:
             hidden = self._exclusions(self._ids, matches, events, now)
             self._count(matches.with_columns(hidden.alias("hidden")), events)
-        for finding in self._detector.inspect(events, now):
+        self._count_findings(self._detector.inspect(events, now))
+
+    def finish(self, now: datetime, *, until: datetime) -> None:
+        """Judge windows that wait for their end, where that lies before `until`, up to where events were read."""
+        self._count_findings(self._detector.finish(now, until=until))
+
+    def _count_findings(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
             if finding.id not in self._findings and len(self._findings) < _MOST_FINDINGS:
                 self._findings.add(finding.id)
                 self.outcomes[finding.rule_id].findings += 1

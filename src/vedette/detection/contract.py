@@ -42,3 +42,13 @@ class Watch(Protocol):
     def tick(self, now: datetime) -> list[Finding]:
         """Findings that are new or have grown because time passed."""
         ...
+
+
+@runtime_checkable
+class Concluding(Protocol):
+    """A detector with windows that only their end tells. Called once, when what is read has an end and has reached it;
+    in the thread of `inspect`."""
+
+    def finish(self, now: datetime) -> list[Finding]:
+        """Findings that are new because nothing more comes."""
+        ...

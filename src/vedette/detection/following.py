@@ -56,6 +56,10 @@ class FollowingDetector:
         self._take_offer()
         return self._detector.inspect(events, now)
 
+    def finish(self, now: datetime) -> list[Finding]:
+        self._take_offer()
+        return self._detector.finish(now)
+
     def snapshot(self) -> bytes | None:
         return self._detector.snapshot()
 

@@ -15,12 +15,13 @@ import structlog
 from vedette.detection.correlation.attempts import Attempts
 from vedette.detection.correlation.correlator import Correlator, Told, Witness
 from vedette.detection.correlation.gauges import STATISTICS, TEMPORAL
-from vedette.detection.correlation.marks import Marks
+from vedette.detection.correlation.marks import EndOfInput, Marks
 from vedette.detection.correlation.sightings import KEY_SEPARATOR, Batch, FieldValues, Sighting
 from vedette.detection.correlation.single import SingleWindows
 from vedette.detection.correlation.tally import MAX_TEXT, cut
 from vedette.detection.rule_findings import finding_of
 from vedette.detection.sigma.rules import CorrelationRule, RuleSet
+from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Evidence, Finding
 
 log = structlog.get_logger(__name__)
@@ -138,11 +139,21 @@ class SigmaDetector:
         batch = Batch(events, matches, self._rules.detections, self._field_values)
         if waits:
             self._marks.read(batch.all_facts)
-        wall = int(now.timestamp() * 1_000_000)
+        wall = _microseconds(now)
         findings = self._take_single(batch, matches, wall)
         findings += self._take_correlations(batch, wall, now)
         self._marks.advance()
         return findings
+
+    def finish(self, now: datetime, *, until: datetime | None = None) -> list[Finding]:
+        """What windows that wait for their end tell when nothing more comes. `until`: only those that are over by then."""
+        if not any(correlator.waits for correlator in self._correlators):
+            return []
+        self._changed = True
+        nothing = EVENT_SCHEMA.to_frame()
+        batch = Batch(nothing, self._matcher.match(nothing), self._rules.detections, self._field_values)
+        end = EndOfInput(None if until is None else _microseconds(until))
+        return self._take_correlations(batch, _microseconds(now), now, end=end)
 
     def snapshot(self) -> bytes | None:
         if not self._changed:
@@ -216,7 +227,9 @@ class SigmaDetector:
         witness = Witness(batch.text, evidence, batch.category, self._marks, wall)
         return [finding_of(rule, tally) for rule, tally in self._single.take(batch, speaking, witness)]
 
-    def _take_correlations(self, batch: Batch, wall: int, now: datetime) -> list[Finding]:
+    def _take_correlations(
+        self, batch: Batch, wall: int, now: datetime, *, end: EndOfInput | None = None
+    ) -> list[Finding]:
         findings: list[Finding] = []
         told: dict[str, list[Told]] = {}
         weights: dict[int, pl.Series] = {}
@@ -228,6 +241,9 @@ class SigmaDetector:
             frame = _SCHEMA.to_frame() if frame is None else self._without_excluded(rule, frame, batch, now)
             witness = Witness(batch.text, self._evidence(rule, batch), batch.category, self._marks, wall)
             tallies, moments = correlator.take(frame, witness)
+            if end is not None and correlator.waits:
+                last = correlator.take(_SCHEMA.to_frame(), witness._replace(marks=end))
+                tallies, moments = tallies + last[0], moments + last[1]
             if moments:
                 told[rule.id] = moments
             if rule.id not in self._silent:
@@ -288,6 +304,10 @@ class SigmaDetector:
         ]
 
 
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
+
+
 def _field_values_of_rules() -> FieldValues:
     from vedette.detection.sigma.fields import field_values
 
@@ -345,7 +365,7 @@ def _of_correlation(
         wanted = rule.aliases.get(name, {}).get(identifier, name)
         if wanted in below.group_by:
             return moment.key.split(KEY_SEPARATOR)[below.group_by.index(wanted)]
-        return batch.field_of_row(moment.row, wanted)
+        return None if batch.events.is_empty() else batch.field_of_row(moment.row, wanted)
 
     rows = []
     for moment in moments:

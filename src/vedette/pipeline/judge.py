@@ -6,7 +6,7 @@ import itertools
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import polars as pl
 import structlog
 
-from vedette.detection.contract import Watch
+from vedette.detection.contract import Concluding, Watch
 from vedette.model.batches import CommitBatch
 from vedette.model.entries import EntryBatch, LedgerNote
 from vedette.model.events import EVENT_SCHEMA
@@ -183,20 +183,38 @@ class Judge:
             findings: list[Finding] = []
             state: dict[str, bytes] = {}
             for detector in self._detectors:
-                if isinstance(detector, Watch) and (found := self._watch(detector, detector.name, now)):
+                if isinstance(detector, Watch) and (found := self._told(detector.tick, detector.name, now)):
                     findings += found
                     state |= _state_of(detector)
         if not findings:
             return None
-        events = pl.DataFrame(schema=EVENT_SCHEMA)
-        for analyser in self._analysers:
-            events, findings = self._analyse(analyser, events, findings)
         token = f"{self._process_token}:{next(self._numbers)}"
-        return CommitBatch(events, tuple(findings), positions=(), state=state, ledger={}, notes=(), token=token)
+        analysed = tuple(self._analysed(findings))
+        events = pl.DataFrame(schema=EVENT_SCHEMA)
+        return CommitBatch(events, analysed, positions=(), state=state, ledger={}, notes=(), token=token)
 
-    def _watch(self, watch: Watch, name: str, now: datetime) -> list[Finding]:
+    @inline
+    def finish(self) -> list[Finding]:
+        """What became true because nothing more comes, for reading that stores nothing. Once, after the last batch.
+        Belongs to the thread of `conclude`. Blocks."""
+        with self._timed("detect"):
+            now = self._clock.now()
+            findings: list[Finding] = []
+            for detector in self._detectors:
+                if isinstance(detector, Concluding):
+                    findings += self._told(detector.finish, detector.name, now)
+        return self._analysed(findings)
+
+    def _analysed(self, findings: list[Finding]) -> list[Finding]:
+        """Findings of no batch."""
+        events = pl.DataFrame(schema=EVENT_SCHEMA)
+        for analyser in self._analysers if findings else ():
+            events, findings = self._analyse(analyser, events, findings)
+        return findings
+
+    def _told(self, tell: Callable[[datetime], list[Finding]], name: str, now: datetime) -> list[Finding]:
         try:
-            return watch.tick(now)
+            return tell(now)
         except Exception as error:
             self._note_failure(name, error)
             return []

@@ -108,6 +108,23 @@ def test_one_that_fails_says_why_and_the_next_runs(deciding: Deciding, store: Sl
     assert deciding.backtests.wait(deciding.backtests.start(ASK).id, 20).matches == 100
 
 
+ALONE = (
+    TEXT + "---\ntitle: Alone\nid: 22222222-2222-4222-8222-222222222222\ncorrelation:\n  type: event_count\n"
+    "  rules: [11111111-1111-4111-8111-111111111111]\n  timespan: 5m\n  condition: {lte: 100}\n"
+)
+
+
+@pytest.mark.parametrize(("minutes", "findings"), [(60, 1), (5, 0)], ids=["over", "not yet over"])
+def test_windows_that_wait_for_their_end_are_judged_when_they_are_over(
+    deciding: Deciding, store: SlowStore, minutes: int, findings: int
+) -> None:
+    store.may_read.set()
+    ask = BacktestAsk(text=ALONE, since=START - timedelta(hours=1), until=START + timedelta(minutes=minutes))
+    told = deciding.backtests.wait(deciding.backtests.start(ask).id, 20)
+    by_id = {rule.rule_id: rule.findings for rule in told.rules}
+    assert (told.state, by_id.get("22222222-2222-4222-8222-222222222222", 0)) == ("finished", findings)
+
+
 def test_large_store_is_read_in_pieces(deciding: Deciding, store: SlowStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CHUNK", 7)
     store.may_read.set()

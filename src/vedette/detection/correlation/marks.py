@@ -51,3 +51,14 @@ class Marks:
 
     def load(self, state: dict[str, int]) -> None:
         self._before = OrderedDict((str(source), int(mark)) for source, mark in state.items())
+
+
+class EndOfInput(Marks):
+    """The marks when nothing more comes: every source has passed every moment up to `until`, None for all moments."""
+
+    def __init__(self, until: int | None = None) -> None:
+        super().__init__()
+        self._until = until
+
+    def passed(self, source: str, deadline: int) -> int | None:
+        return ALREADY if self._until is None or deadline <= self._until else None

@@ -119,11 +119,15 @@ class Batch:
 
     def category(self, row: int) -> str:
         """The category of an event, empty where it has none."""
-        return str(self.events.get_column("event.category")[row] or "")
+        return self._name(row, "event.category")
 
     def text(self, row: int) -> str:
         """The record of an event."""
-        return str(self.events.get_column("event.original")[row] or "")
+        return self._name(row, "event.original")
+
+    def _name(self, row: int, column: str) -> str:
+        """Empty, too, when nothing came: a moment that only time brought about has the row 0 of an empty batch."""
+        return str(self.events.get_column(column)[row] or "") if self.events.height else ""
 
 
 class Table:

@@ -169,6 +169,25 @@ def test_what_must_not_follow_is_judged_when_its_time_is_over() -> None:
     assert found(detector_of(on("a"), on("b"), rule), [event(0, "a"), event(9, "b"), event(200, "x")]) == []
 
 
+def test_what_waits_for_its_end_is_judged_when_nothing_more_comes() -> None:
+    few = together("event_count", "a", conditions=(("lt", 3),), identifier="few")
+    detector = detector_of(on("a"), few, together("event_count", "few", conditions=(("gte", 1),), identifier="over"))
+    assert found(detector, [event(0), event(100), event(101), event(102)]) != []
+    assert detector.finish(NOW) == []
+    assert found(detector, [event(300), event(301)]) == []
+    (told,) = detector.finish(NOW)
+    assert (told.rule_id, told.event_count, told.first_seen) == ("over", 1, START + timedelta(seconds=300))
+    assert detector.finish(NOW) == []
+
+
+def test_only_windows_that_are_over_by_then_are_judged_where_a_moment_is_given() -> None:
+    detector = detector_of(on("a"), together("event_count", "a", conditions=(("lt", 3),)))
+    rows = [event(0, source_ip="203.0.113.1"), event(60, source_ip="203.0.113.2")]
+    found(detector, rows)
+    told = detector.finish(NOW, until=START + timedelta(seconds=20 + 60))
+    assert [one.entity["source.ip"] for one in told] == ["203.0.113.1"]
+
+
 def test_a_correlation_that_leads_back_to_itself_is_left_out_and_the_rest_works() -> None:
     one = together("event_count", "two", conditions=(("gte", 1),), identifier="one")
     two = together("event_count", "one", conditions=(("gte", 1),), identifier="two")
