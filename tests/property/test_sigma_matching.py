@@ -146,7 +146,29 @@ rule_sets = st.lists(st.tuples(st.sampled_from(LOGSOURCES), nodes), min_size=1, 
 )
 values = st.one_of(texts, st.just(""))
 members = st.dictionaries(
-    st.sampled_from(["Image", "CommandLine", "ParentImage", "User", "Number", "NewProcessName"]), values, max_size=5
+    st.sampled_from(
+        [
+            "Image",
+            "CommandLine",
+            "ParentImage",
+            "User",
+            "Number",
+            "NewProcessName",
+            "image",
+            "IMAGE",
+            "user",
+            "number",
+            "commandLine",
+            "EventData.Image",
+            "winlog.event_data.User",
+            "winlog.Number",
+            "Deep.Name",
+            '"image',
+            "x.user",
+        ]
+    ),
+    values,
+    max_size=5,
 )
 
 
@@ -185,7 +207,11 @@ def json_events(draw: st.DrawFn) -> dict[str, Any]:
         st.dictionaries(st.just("name"), values),
     )
     found: dict[str, Any] = draw(
-        st.dictionaries(st.sampled_from(["Image", "User", "Number", "EventID", "deep"]), nested, max_size=4)
+        st.dictionaries(
+            st.sampled_from(["Image", "User", "Number", "EventID", "deep", "image", "USER", "winlog.Number"]),
+            nested,
+            max_size=4,
+        )
     )
     text = json.dumps(
         found, ensure_ascii=draw(st.booleans()), separators=draw(st.sampled_from([(",", ":"), (", ", ": ")]))

@@ -116,10 +116,23 @@ def _values(field: str, event: Mapping[str, Any], rule: DetectionRule) -> list[s
     for place in field_map().places(field, rule.logsource):
         if place in EVENT_SCHEMA and event[place] is not None:
             return [str(event[place])]
-        value = members.get(place, _nested(place, members))
-        if texts := list(_texts(value)):
-            return texts
+        for value in _members_called(place, members):
+            if texts := list(_texts(value)):
+                return texts
     return []
+
+
+def _members_called(name: str, members: Mapping[str, Any]) -> Iterator[Any]:
+    """Under its own name, else in other case (capitals first) or behind a shipper's prefix."""
+    yield members.get(name)
+    yield _nested(name, members)
+    in_other_case = (members[key] for key in sorted(members) if key.lower() == name.lower())
+    if "." not in name:
+        yield next(in_other_case, None)
+    for prefix in ("EventData", "winlog.event_data", "Event.EventData", "winlog"):
+        yield members.get(f"{prefix}.{name}")
+    if "." in name:
+        yield next(in_other_case, None)
 
 
 def _nested(path: str, members: Any) -> Any:

@@ -15,6 +15,7 @@ from polars.exceptions import PolarsError
 from vedette.detection.sigma.expressions import Check, PlacesOf, check_of
 from vedette.detection.sigma.fields import URL_PARTS, Record
 from vedette.detection.sigma.rules import AllOf, AnyOf, Clause, Node, Not, Operator
+from vedette.detection.sigma.spellings import Spellings
 from vedette.model.events import EVENT_SCHEMA
 
 _MAX_REMEMBERED: Final = 1_024
@@ -36,6 +37,7 @@ class FlatEvents:
         self._events = events
         self._keys = tuple(keys)
         self._members: dict[str, pl.Series] | None = None
+        self._spellings: Spellings | None = None
         self._known: dict[Places, pl.Series] = {}
         self._lower: dict[Places, pl.Series] = {}
 
@@ -61,11 +63,25 @@ class FlatEvents:
         return found
 
     def _member(self, name: str, wanted: pl.Series) -> pl.Series:
-        fields = self._events["fields"]
         if name in self._keys:
             if self._members is None:
-                self._members = _members(fields, self._keys)
-            return self._members[name]
+                self._members = _members(self._events["fields"], self._keys)
+            found = self._members[name]
+        else:
+            found = self._spelled(name, wanted)
+        if found.null_count() and (missing := wanted & found.is_null()).any():
+            for other in self._other_names(name, missing):
+                found = _filled(found, self._spelled(other, wanted & found.is_null()))
+        return found
+
+    def _other_names(self, name: str, rows: pl.Series) -> list[str]:
+        """Under which other names some of the rows may have it."""
+        if self._spellings is None:
+            self._spellings = Spellings(self._events["fields"])
+        return self._spellings.others(name) if self._spellings.may_have(name, rows) else []
+
+    def _spelled(self, name: str, wanted: pl.Series) -> pl.Series:
+        fields = self._events["fields"]
         return _member(fields if wanted.all() else pl.select(pl.when(wanted).then(fields)).to_series(), name)
 
 
@@ -87,7 +103,7 @@ def _members(fields: pl.Series, keys: Sequence[str]) -> dict[str, pl.Series]:
 
 def _member(fields: pl.Series, name: str) -> pl.Series:
     key = "".join(f"\\x{{{ord(one):x}}}" for one in json.dumps(name, ensure_ascii=False))
-    raw = fields.str.extract(rf'{key}:("(?:[^"\\]|\\.)*")', 1)
+    raw = fields.str.extract(rf'[{{,]{key}:("(?:[^"\\]|\\.)*")', 1)
     if raw.str.contains("\\", literal=True).any():
         return raw.str.json_decode(pl.String)
     return raw.str.slice(1).str.head(-1)

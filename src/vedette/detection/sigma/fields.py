@@ -153,12 +153,21 @@ class Record:
             if texts := _texts_at(variant.format(name), members):
                 return texts
         if self._lower is None:
-            self._lower = {key.lower(): key for key in reversed(list(members))}
+            self._lower = {key.lower(): key for key in sorted(members, reverse=True)}
         key = self._lower.get(name.lower())
         return _texts(members[key]) if key is not None else ()
 
 
 _WHOLE: Final = ("\0whole",)
+
+
+def other_names(name: str, keys: Sequence[str]) -> list[str]:
+    """Of the sorted keys of flat objects those at which `Record` looks for a field when its own name is missing, in the
+    order of looking."""
+    lower = name.lower()
+    same = [key for key in keys if key != name and key.lower() == lower]
+    variants = [variant.format(name) for variant in _VARIANTS[1:] if variant.format(name) in keys]
+    return variants + same if "." in name else same + variants
 
 
 def members_of(fields: object) -> dict[str, Any]:
@@ -236,7 +245,7 @@ def _arrive(rest: str, value: Any, texts: list[str], depth: int) -> None:
 
 def _same_but_case(name: str, members: Mapping[str, Any]) -> str | None:
     lower = name.lower()
-    return next((key for key in members if key.lower() == lower), None)
+    return min((key for key in members if key.lower() == lower), default=None)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
