@@ -65,10 +65,11 @@ def _decoded(lines: pl.Series) -> dict[str, pl.Series] | None:
     """The values of all lines by their dotted key; None where the lines share no schema."""
     try:
         objects = lines.str.json_decode(infer_schema_length=None)
-        leaves = dict(itertools.islice(_leaves(objects, "", _DEEPEST), _MOST_KEYS + 1))
+        leaves = list(itertools.islice(_leaves(objects, "", _DEEPEST), _MOST_KEYS + 1))
     except (PolarsError, ValueError):
         return None
-    return leaves if len(leaves) <= _MOST_KEYS else None
+    by_key = dict(leaves)  # fewer where one line has the key "a.b" and another a key "b" within "a"
+    return by_key if len(by_key) == len(leaves) <= _MOST_KEYS else None
 
 
 def texts_by_key(lines: pl.Series) -> dict[str, pl.Series]:

@@ -7,7 +7,8 @@ The names of System, EventData and UserData are flattened to what rules call the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Final
 
 import polars as pl
@@ -24,6 +25,14 @@ _JSON: Final = (
     r'^\s*\{\s*"Event"\s*:\s*\{|"(?:EventID|event_id)"\s*:\s*(?:"?[0-9]|\{).*"(?:Channel|channel|log_name)"\s*:'
     r'|"(?:Channel|channel|log_name)"\s*:.*"(?:EventID|event_id)"\s*:\s*(?:"?[0-9]|\{)'
 )
+_ID: Final = r'(?i:"(?:[a-z_]+\.)*(?:event_?)?id"\s*:\s*(?:"?[0-9]|\{))'
+_CHANNEL: Final = (
+    r'(?i:"(?:[a-z_]+\.)*(?:channel|log_?name)"\s*:\s*"'
+    r'(?:(?:security|system|application|setup|forwardedevents|windows powershell)"|microsoft-windows-'
+    r'|[^"]*/(?:operational|admin|analytic|debug)"))'
+)
+_SHIPPED: Final = f"{_ID}.*{_CHANNEL}|{_CHANNEL}.*{_ID}"
+"""In the spelling of any shipper, where the channel is one of Windows."""
 _ELEMENT: Final = r"(?s)<[A-Za-z][^<>]*>[^<]*"
 _NAME: Final = r"^<(?:[A-Za-z0-9_]+:)?([A-Za-z0-9_.-]+)"
 _TEXT: Final = r"(?s)^<[^>]*[^/>]>(.*)$"
@@ -44,20 +53,26 @@ _GROUP_CHANGES: Final = (
 )  # fmt: skip
 """Events of the Security log whose target is a group."""
 
-_PREFIX: Final = re.compile(
-    r"^(?:Event\.(?:System|EventData|UserData\.[^.]+|UserData)|EventData|winlog\.event_data|winlog\.user_data"
-    r"|event_data|user_data|System)\."
-)
-_DATA: Final = re.compile(r"(?i)^(?:Event\.|winlog\.)?(?:Event_?Data|User_?Data)\.")
+_WRAPPING: Final = r"(?i)^(?:_source\.)?(?:data\.win\.|win\.|winlog\.|Event\.)?"
+"""What stands before System and EventData: the document of a search engine, the shipper, the root of the XML."""
+_PREFIX: Final = re.compile(rf"{_WRAPPING}(?:System|Event_?Data|User_?Data\.[^.]+|User_?Data)\.")
+_DATA: Final = re.compile(rf"{_WRAPPING}(?:Event_?Data|User_?Data)\.")
+_BARE: Final = re.compile(r"^(?:_source\.)?(?:winlog\.(?=[^.]+(?:\.0)?$|process\.pid$))?")
+"""Before names that no such part holds."""
 _RENAMED: Final = {
-    **{f"{element}.#attributes.{name}": key for (element, name), key in _ATTRIBUTES.items()},
-    "winlog.event_id": "EventID", "event_id": "EventID", "winlog.channel": "Channel", "log_name": "Channel",
-    "channel": "Channel", "winlog.computer_name": "Computer", "computer_name": "Computer", "Hostname": "Computer",
-    "winlog.provider_name": "Provider_Name", "provider_name": "Provider_Name", "source_name": "Provider_Name",
-    "SourceName": "Provider_Name", "ProviderName": "Provider_Name", "winlog.process.pid": "Execution_ProcessID",
-    "ExecutionProcessID": "Execution_ProcessID", "winlog.record_id": "EventRecordID", "record_number": "EventRecordID",
-    "RecordNumber": "EventRecordID", "@timestamp": "TimeCreated",
+    **{
+        written.lower(): key
+        for (element, name), key in _ATTRIBUTES.items()
+        for written in (f"{element}.#attributes.{name}", f"{element}_attributes.{name}", f"{element}.{name}")
+    },
+    "event_id": "EventID", "eventid.value": "EventID", "channel": "Channel", "log_name": "Channel",
+    "logname": "Channel", "computer_name": "Computer", "hostname": "Computer", "machinename": "Computer",
+    "provider_name": "Provider_Name", "source_name": "Provider_Name", "sourcename": "Provider_Name",
+    "providername": "Provider_Name", "process.pid": "Execution_ProcessID", "executionprocessid": "Execution_ProcessID",
+    "record_id": "EventRecordID", "record_number": "EventRecordID", "recordnumber": "EventRecordID",
+    "recordid": "EventRecordID", "@timestamp": "TimeCreated", "systemtime": "TimeCreated",
 }  # fmt: skip
+"""By the name in small letters."""
 
 
 class WindowsFormat(KeyedFormat):
@@ -67,7 +82,7 @@ class WindowsFormat(KeyedFormat):
         return all_of(super()._opens(), opening(f"(?:{_XML}|{_OBJECT})"))
 
     def matches(self, lines: pl.Series) -> pl.Series:
-        is_xml, is_json = self._contains(_XML), self._contains(_OBJECT) & self._contains(_JSON)
+        is_xml, is_json = self._contains(_XML), self._contains(_OBJECT) & self._contains(f"{_JSON}|{_SHIPPED}")
         looks = lines.to_frame("line").select(
             line="line", is_xml=is_xml.fill_null(value=False), is_json=is_json.fill_null(value=False)
         )
@@ -80,11 +95,26 @@ class WindowsFormat(KeyedFormat):
         is_xml = lines.str.contains(r"^\s*<")
         parts = [
             _renumbered(read(some["line"]), some["place"])
-            for read, some in ((_pairs_of_xml, rows.filter(is_xml)), (_pairs_of_json, rows.filter(~is_xml)))
+            for read, some in ((_pairs_of_xml, rows.filter(is_xml)), (self._pairs_of_json, rows.filter(~is_xml)))
             if some.height
         ]
         pairs = pl.concat(parts).sort("row", maintain_order=True)
         return pairs, {"user.name": _actors_of_group_changes(pairs, lines.len())}
+
+    def _pairs_of_json(self, lines: pl.Series) -> pl.DataFrame:
+        texts = texts_by_key(lines)
+        return pairs_of_columns(
+            {
+                name: pl.DataFrame([texts[key].alias(key) for key in keys]).select(pl.coalesce(pl.all())).to_series()
+                for name, keys in sorted(_keys_by_name(texts, self._spellings).items())
+            }
+        )
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """Names that the format file or the log source go by, by themselves in small letters."""
+        asked = [part for names in self.definition.keys.values() for name in names for part in name.split("+")]
+        return {name.lower(): name for name in reversed((*_RENAMED.values(), *asked))}
 
 
 def _actors_of_group_changes(pairs: pl.DataFrame, height: int) -> pl.Series:
@@ -119,31 +149,26 @@ def _pairs_of_xml(lines: pl.Series) -> pl.DataFrame:
     return pairs.with_columns(text=_plain(pl.col("text"))).filter(pl.col("text") != "")
 
 
-def _pairs_of_json(lines: pl.Series) -> pl.DataFrame:
-    texts = texts_by_key(lines)
-    return pairs_of_columns(
-        {
-            name: pl.DataFrame([texts[key].alias(key) for key in keys]).select(pl.coalesce(pl.all())).to_series()
-            for name, keys in sorted(_keys_by_name(texts).items())
-        }
-    )
-
-
-def _keys_by_name(keys: Iterable[str]) -> dict[str, list[str]]:
+def _keys_by_name(keys: Iterable[str], spellings: Mapping[str, str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     # Not in the order of the rows' schema, so that a row does not depend on its neighbours; what System says counts
     # before what an event's own data calls the same, such as the Channel that was cleared.
     for key in sorted(keys, key=lambda one: (_DATA.search(one) is not None, one)):
-        if (name := _flat_name(key)) is not None:
+        if (name := _flat_name(key, spellings)) is not None:
             named.setdefault(name, []).append(key)
     return named
 
 
-def _flat_name(key: str) -> str | None:
+def _flat_name(key: str, spellings: Mapping[str, str]) -> str | None:
     """None for what says nothing: namespaces, and attributes that nobody asks for."""
-    flat = _PREFIX.sub("", key)
-    name = _RENAMED.get(flat, flat.removesuffix(".0").removesuffix(".#text"))
-    return None if "#attributes" in name else name
+    if key == "Id":  # as PowerShell calls it; in other case or place it is the id of something else
+        return "EventID"
+    flat = _PREFIX.sub("", key) if _PREFIX.match(key) else _BARE.sub("", key)
+    plain = flat.removesuffix(".0").removesuffix(".#text")
+    name = plain if plain in spellings.values() else spellings.get(plain.lower(), plain)
+    if not _DATA.match(key):
+        name = _RENAMED.get(flat.lower(), name)
+    return None if "#attributes" in name or "_attributes." in name else name
 
 
 def _attribute(name: str) -> pl.Expr:
