@@ -14,6 +14,7 @@ import polars as pl
 
 from vedette.model.entries import ENTRY_SCHEMA, EntryFlag
 from vedette.sources.encodings import UTF8, can_sniff, sniff, unit_of
+from vedette.sources.members import members_apart
 
 HOLE_BYTES: Final = 4096
 """From here a run of NULs at the beginning of a record is a hole in the file (what copytruncate leaves behind for
@@ -90,6 +91,7 @@ class LineSplitter:
         self._hole_from = min(HOLE_BYTES, max_line_bytes)
         self._wish, self._fallback = wish, fallback
         self._encoding = encoding
+        self._resumed_at = offset  # until the first record was given out: perhaps within a list of records
         self._anchor = offset  # behind the last record given out
         self._start = offset  # first byte of the record under way: behind a mark or a hole
         self._carry = b""
@@ -132,7 +134,7 @@ class LineSplitter:
                 parts.append(self._take(data[:end]))
                 data = self._skip_hole(data[end:])
             self._keep(data)
-        return _joined(parts)
+        return self._apart(_joined(parts))
 
     def flush(self, *, final: bool) -> Lines:
         """What is left, as a record marked UNFINISHED. Not `final`: more may follow, half a code unit waits for it."""
@@ -150,7 +152,17 @@ class LineSplitter:
         else:
             lines = Lines(no_entries(), Counter(hole_bytes=self._next_record(0)))
         self._carry, self._in_hole = rest, False
-        return lines
+        return self._apart(lines)
+
+    def _apart(self, lines: Lines) -> Lines:
+        if lines.frame.is_empty():
+            return lines
+        resumed_at, self._resumed_at = self._resumed_at, 0
+        is_within = bool(resumed_at) and lines.frame["offset"][0] == resumed_at
+        entries = members_apart(lines.frame, self._encoding, begins_within=is_within)
+        if entries is lines.frame:
+            return lines
+        return Lines(entries, Counter(lines.counts) + Counter(read=entries.height - lines.frame.height))
 
     def _learn_encoding(self, data: bytes, *, enough: bool = False) -> bool:
         if not enough and not can_sniff(data):
