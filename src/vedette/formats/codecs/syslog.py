@@ -29,18 +29,24 @@ _STAMP: Final = (
     r"(?:[A-Z][a-z]{2} +\d{1,2}(?: \d{4})? \d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?: \d{4})?(?: [A-Z]{3,4})?"
     r"|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2}| UTC| GMT)?)"
 )
-_ANY_LINE: Final = rf"(?s)^\s*(?:<\d{{1,3}}>)?[*.]?\[?(?P<time>{_STAMP})\]?:? +(?P<rest>.*)$"
+_COUNTED: Final = r"(?:<\d{1,3}>)?(?:\d{1,10}: (?:[\w.-]+: )?)?"
+"""A priority; the number that network devices count their records by, and their own name."""
+_ANY_LINE: Final = rf"(?s)^\s*{_COUNTED}[*.]?\[?(?P<time>{_STAMP})\]?:? +(?P<rest>.*)$"
 _LOOSE_BSD: Final = (
-    r"^\s*(?:<\d{1,3}>)?[*.]?\[?[A-Z][a-z]{2} +\d{1,2}(?: \d{4})? \d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?"
+    rf"^\s*{_COUNTED}"
+    r"[*.]?\[?[A-Z][a-z]{2} +\d{1,2}(?: \d{4})? \d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?"
     r"(?: \d{4})?(?: [A-Z]{3,4})?\]?:? "
 )
 _LOOSE_ISO: Final = r"^\s*(?:<\d{1,3}>)?\d{4}-\d{2}-\d{2}[T ]\S+ (?:(?:UTC|GMT) )?\S+ [^\s\[\]:]+\[\d+\]:? "
 
-_FAST_REST: Final = rf"^[^\s:\[\]]+ {_TAG} "
+_FAST_REST: Final = r"^[^\s:\[\]]+ [^\s\[\]:\d][^\s\[\]:]*(?:\[\d+\])?: "
+"""Not where a name begins with a digit, which may be the number of a record."""
+_MNEMONIC: Final = r"%[A-Z0-9_]+(?:-[A-Za-z0-9_]+)*-\d-[A-Za-z0-9_]+"
 _HOST: Final = r"(?P<host>[^\s:\[\]]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+) +"
 _PID: Final = r"\[(?P<pid>\d+)\](?: \((?P<context>[^)]*)\))?"
 _MESSAGE: Final = r"(?: +(?P<message>.*))?$"
 _SLOW_RESTS: Final = (
+    rf"^(?:{_HOST})??(?:\d{{1,10}}: (?:[\w.-]+: )?)?(?:: *)?(?:[*.]?{_STAMP}: +)?(?P<name>{_MNEMONIC}):{_MESSAGE}",
     rf"^(?:<\w+\.\w+> )?(?:{_HOST})??(?P<name>[^\s\[\]:]+|\[[\w.-]+\]){_PID}:?{_MESSAGE}",
     rf"^{_HOST}(?P<name>(?:-- )?[^\[\]:]{{1,64}}){_PID}:{_MESSAGE}",
     rf"^(?P<name>[^\s\[\]:]+):{_MESSAGE}",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.sigma_events import SYSMON, events_of, process, rule_of, rules_in, windows
+from vedette.detection.sigma.logsources import logsource_map
 from vedette.detection.sigma.matching import RuleMatcher, field_values
 from vedette.detection.sigma.rules import LogSource
 
@@ -131,3 +132,13 @@ def test_matches_are_sorted_by_row_and_rule(tmp_path: Path) -> None:
     found = RuleMatcher(read.detections).match(events_of(process(A="1"), process(B="1"), process(A="1")))
     assert list(found.iter_rows()) == [(0, 0), (1, 0), (2, 0), (0, 2), (1, 2), (2, 2)]
     assert found.columns == ["rule", "row"]
+
+
+def test_files_that_a_firewall_appliance_creates_have_a_log_source() -> None:
+    logsource = LogSource(product="paloalto", category="file_event", service="globalprotect")
+    test, unknown = logsource_map().test(logsource)
+    assert (test.fits({"log.format": "palo-alto-log"}), test.fits({"log.format": "sshd"}), list(unknown)) == (
+        True,
+        False,
+        [],
+    )
