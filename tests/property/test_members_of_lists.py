@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from vedette.model.entries import EntryFlag
 from vedette.sources.lines import LineSplitter
+from vedette.sources.preview import preview_file
 
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.sampled_from(["", "ä€😀", ']},{"', "\\", '"', "\n"])),
@@ -98,3 +101,11 @@ def test_cut_list_stays_one_entry_with_its_mark() -> None:
     splitter = LineSplitter(max_line_bytes=40)
     lines = splitter.feed(b'{"Records":[{"a":1},{"b":2}]}' + b" " * 40 + b"\n")
     assert lines.frame["flags"].to_list() == [int(EntryFlag.CUT)]
+
+
+@pytest.mark.parametrize("count", [2, 5_000], ids=["whole", "longer than what is looked at"])
+def test_preview_shows_the_members_of_a_list(tmp_path: Path, count: int) -> None:
+    packed = tmp_path / "trail.json.gz"
+    packed.write_bytes(gzip.compress(json.dumps({"Records": [{"eventName": f"e{n}"} for n in range(count)]}).encode()))
+    shown = preview_file(str(packed), most_lines=10)
+    assert [json.loads(line)["eventName"] for line in shown.lines] == [f"e{n}" for n in range(min(count, 10))]

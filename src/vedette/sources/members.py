@@ -36,6 +36,12 @@ def members_apart(entries: pl.DataFrame, encoding: str, *, begins_within: bool =
     return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
 
 
+def members_at_the_beginning(text: str) -> list[str]:
+    """The members of the list that a text begins with, as far as they are whole; empty where it begins otherwise."""
+    opening = _OPENING.match(text)
+    return [text[start:end] for start, end in _whole_members(text, opening.end())] if opening else []
+
+
 def _members_of(row: tuple[Any, ...], encoding: str, *, may_be_rest: bool) -> list[tuple[Any, ...]]:
     offset, length, text, flags, _ = row
     if flags & ~EntryFlag.UNFINISHED:
@@ -56,26 +62,24 @@ def _members_of(row: tuple[Any, ...], encoding: str, *, may_be_rest: bool) -> li
 def _spans(text: str, place: int) -> list[tuple[int, int]] | None:
     """Where the members of the list stand in the text from `place` on; None where it is no list of objects up to the
     end."""
+    spans = _whole_members(text, place)
+    return spans if spans and _CLOSING.fullmatch(text, spans[-1][1]) else None
+
+
+def _whole_members(text: str, place: int) -> list[tuple[int, int]]:
+    """Where the objects stand that follow one another from `place` on, up to what is none."""
     spans: list[tuple[int, int]] = []
-    place = _behind(_BLANKS, text, place)
-    try:
-        while True:
-            member, end = _decode(text, place)
-            if not isinstance(member, dict):
-                return None
-            spans.append((place, end))
-            comma = _BETWEEN.match(text, end)
-            if comma is None:
-                break
-            place = comma.end()
-    except (ValueError, RecursionError):
-        return None
-    return spans if _CLOSING.fullmatch(text, spans[-1][1]) else None
-
-
-def _behind(pattern: re.Pattern[str], text: str, place: int) -> int:
-    found = pattern.match(text, place)
-    return found.end() if found else place
+    following = _BLANKS.match(text, place)
+    while following is not None:
+        try:
+            member, end = _decode(text, following.end())
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(member, dict):
+            break
+        spans.append((following.end(), end))
+        following = _BETWEEN.match(text, end)
+    return spans
 
 
 def _offsets(places: list[int], text: str, encoding: str) -> Iterator[int]:

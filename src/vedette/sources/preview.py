@@ -15,6 +15,7 @@ from vedette.sources.files.content import Content, PlainContent
 from vedette.sources.files.nature import looks_binary
 from vedette.sources.files.patterns import expand
 from vedette.sources.lines import LineSplitter
+from vedette.sources.members import members_at_the_beginning
 
 _SAMPLE_BYTES: Final = 64 * 1024
 
@@ -71,11 +72,12 @@ def preview_file(path: str, *, encoding: str | None = None, most_lines: int = 10
         content.close()
     if kind := looks_binary(start):
         return FilePreview(path, size, "", (), f"'{path}' holds {kind}, not text: name a text file")
-    splitter = LineSplitter(max_line_bytes=4096, wish=encoding)
-    texts = splitter.feed(start).frame["text"].to_list()
+    read_as, mark = sniff(start[:SNIFF_BYTES], wish=encoding)
+    texts = members_at_the_beginning(start[mark:].decode(read_as, "ignore"))
     if not texts:
-        texts = splitter.flush(final=True).frame["text"].to_list()
-    return FilePreview(path, size, sniff(start[:SNIFF_BYTES], wish=encoding)[0], tuple(texts[:most_lines]))
+        splitter = LineSplitter(max_line_bytes=4096, wish=encoding)
+        texts = splitter.feed(start).frame["text"].to_list() or splitter.flush(final=True).frame["text"].to_list()
+    return FilePreview(path, size, read_as, tuple(texts[:most_lines]))
 
 
 def _size_of(path: str) -> int:
