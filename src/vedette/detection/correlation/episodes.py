@@ -51,37 +51,61 @@ class Watch:
     A window is a stretch of the timespan that ends with a member. The arrival of a member judges the windows it is in.
     In order that is one window, which the gauge follows. Up to 64 members are kept each for itself; from then on
     members of one rule and value share one within a hundredth of the timespan.
+
+    While there are too few members for any window to be full, nothing is measured: most keys never get further.
     """
 
-    __slots__ = ("_condition", "_gauge", "_shared", "_span", "_start", "dropped", "members")
+    __slots__ = ("_condition", "_gauge", "_kinds", "_overall", "_shared", "_span", "_start", "dropped", "members")
 
     def __init__(self, condition: Condition, span: Span, members: Sequence[Member] = ()) -> None:
         self._condition = condition
         self._span = span
         self._shared: Member | None = None
+        self._gauge: Gauge | None = None
+        self._overall: Gauge | None = None
+        self._kinds: dict[tuple[int, int, Value], Member] | None = None
+        self._start = 0
         self.members = list(members)
-        self._follow_the_end()
         self.dropped = 0
 
     def add(self, member: Member) -> tuple[list[Member], float] | None:
         """Take a member in; the window that it fills, with its measure, None while none is full."""
         members = self.members
-        if members and member.time < members[-1].time:
+        is_late = bool(members) and member.time < members[-1].time
+        gauge = self._gauge
+        if gauge is None:
+            if self._is_too_few(member):
+                place = bisect_right(members, member.time, key=_time) if is_late else len(members)
+                members.insert(place, member)
+                return None
+            gauge = self._follow_the_end()
+        if is_late:
             self._shared = None
             return self._add_late(member)
         self._slide(member.time)
-        self._append(member)
+        self._append(member, gauge)
         self._drop_old(member.time - self._span.reach)
-        measure = self._gauge.reading(members, self._start)
+        measure = gauge.reading(members, self._start)
         return (members[self._start :], measure) if self._condition.holds(measure) else None
 
     def counts_again(self, time: int, part: int, weight: int, value: Value) -> bool:
-        """Take in what only repeats the member before it, where that cannot fill a window; whether it was taken.
+        """Take in what only repeats a member that is there, where that cannot fill a window; whether it was taken.
 
         It is what `add` does, without the steps that change nothing.
         """
+        members = self.members
+        if self._gauge is None or not self._condition.counts_kinds or not members:
+            return False
+        if time < members[-1].time:
+            shared = self._sharing_late(time, part, value)
+            if shared is None:
+                return False
+            self._shared = None
+            shared.weight += weight
+            shared.rows += 1
+            return True
         shared = self._shared
-        if shared is None or part != shared.part or value != shared.value or time < self.members[-1].time:
+        if shared is None or part != shared.part or value != shared.value:
             return False
         if time // self._span.slot != shared.time // self._span.slot:
             return False
@@ -93,69 +117,128 @@ class Watch:
         self._drop_old(time - self._span.reach)
         return True
 
+    def _is_too_few(self, member: Member) -> bool:
+        """Whether no window can be full with this member, whatever the members are."""
+        number = len(self.members) + 1
+        if number >= self._condition.least_members or number > _EXACT_MEMBERS // 2:
+            return False
+        return member.weight <= 1 and all(one.weight <= 1 for one in self.members)
+
     def _slide(self, time: int) -> None:
         oldest = time - self._span.length
         members = self.members
+        if self._start >= len(members) or members[self._start].time >= oldest:
+            return
+        gauge = self._gauge or self._follow_the_end()
         while self._start < len(members) and members[self._start].time < oldest:
-            self._gauge.remove(members[self._start])
+            gauge.remove(members[self._start])
             self._start += 1
 
-    def _append(self, member: Member) -> None:
+    def _append(self, member: Member, gauge: Gauge) -> None:
         shared = self._sharing(member)
         self._shared = shared if self._condition.counts_kinds else None
         if shared is None:
             self.members.append(member)
-            self._gauge.add(member)
+            self._note(member)
+            gauge.add(member)
             return
-        self._gauge.remove(shared)
+        gauges = (gauge,) if self._overall is None else (gauge, self._overall)
+        for one in gauges:
+            one.remove(shared)
         _count_in(shared, member)
-        self._gauge.add(shared)
+        for one in gauges:
+            one.add(shared)
+
+    def _note(self, member: Member) -> None:
+        if self._overall is not None:
+            self._overall.add(member)
+        if self._kinds is not None:
+            self._know(self._kinds, member)
+
+    def _know(self, kinds: dict[tuple[int, int, Value], Member], member: Member) -> None:
+        """Of one slot and kind the last member is the one that others share."""
+        kind = self._kind(member.time, member.part, member.value)
+        known = kinds.get(kind)
+        if known is None or known.time <= member.time:
+            kinds[kind] = member
+
+    def _kind(self, time: int, part: int, value: Value) -> tuple[int, int, Value]:
+        return time // self._span.slot, part, None if self._condition.adds_values else value
+
+    def _known(self, time: int, part: int, value: Value) -> Member | None:
+        if self._kinds is None:
+            self._kinds = {}
+            for member in self.members:
+                self._know(self._kinds, member)
+        return self._kinds.get(self._kind(time, part, value))
+
+    def _forget(self, begin: int, end: int) -> None:
+        """Members from the start, or of whole slots, are no longer there."""
+        gone = self.members[begin:end]
+        del self.members[begin:end]
+        for member in gone:
+            if self._overall is not None:
+                self._overall.remove(member)
+            if self._kinds is not None:
+                kind = self._kind(member.time, member.part, member.value)
+                if self._kinds.get(kind) is member:
+                    del self._kinds[kind]
 
     def _sharing(self, member: Member) -> Member | None:
         """The member in the same slot that can stand for this one, too."""
         members = self.members
         if len(members) - self._start < _EXACT_MEMBERS or not self._condition.may_share:
             return None
-        slot = member.time // self._span.slot
-        for place in range(len(members) - 1, self._start - 1, -1):
-            other = members[place]
-            if other.time // self._span.slot != slot:
-                return None
-            if other.part == member.part and (other.value == member.value or self._condition.adds_values):
-                return other
-            if self._condition.is_ordered:
-                return None
-        return None
+        known = self._known(member.time, member.part, member.value)
+        return None if self._condition.is_ordered and known is not members[-1] else known
 
     def _add_late(self, member: Member) -> tuple[list[Member], float] | None:
         members = self.members
-        shared = self._sharing_late(member)
+        shared = self._sharing_late(member.time, member.part, member.value)
         if shared is None:
-            members.insert(bisect_right(members, member.time, key=_time), member)
-            if len(members) > 2 * _EXACT_MEMBERS:
-                del members[bisect_right(members, member.time + self._span.reach, key=_time) :]
+            self._insert(member)
         else:
+            is_followed = shared.time >= members[-1].time - self._span.length
+            gauges = [gauge for gauge in (self._gauge if is_followed else None, self._overall) if gauge is not None]
+            for gauge in gauges:
+                gauge.remove(shared)
             _count_in(shared, member)
+            for gauge in gauges:
+                gauge.add(shared)
             if self._condition.counts_kinds:
                 return None
-        found = self._first_full((shared or member).time)
-        self._follow_the_end()
+        found = self._first_full((shared or member).time) if self._may_be_full() else None
         self._drop_old(members[0].time)
         return found
 
-    def _sharing_late(self, member: Member) -> Member | None:
-        """The member in the same slot that can stand for one that comes late, where there are many."""
+    def _insert(self, member: Member) -> None:
         members = self.members
-        if len(members) <= 2 * _EXACT_MEMBERS or not self._condition.may_share or self._condition.is_ordered:
+        members.insert(bisect_right(members, member.time, key=_time), member)
+        self._note(member)
+        if member.time < members[-1].time - self._span.length:
+            self._start += 1
+        elif self._gauge is not None:
+            self._gauge.add(member)
+        if len(members) > 2 * _EXACT_MEMBERS:
+            slot = self._span.slot
+            behind = bisect_left(members, ((member.time + self._span.reach) // slot + 1) * slot, key=_time)
+            if behind < len(members):
+                self._forget(behind, len(members))
+                self._follow_the_end()
+
+    def _sharing_late(self, time: int, part: int, value: Value) -> Member | None:
+        """The member in the same slot that can stand for one that comes late, where there are many."""
+        if len(self.members) <= 2 * _EXACT_MEMBERS or not self._condition.may_share or self._condition.is_ordered:
             return None
-        slot = member.time // self._span.slot
-        for place in range(bisect_left(members, slot * self._span.slot, key=_time), len(members)):
-            other = members[place]
-            if other.time // self._span.slot != slot:
-                return None
-            if other.part == member.part and (other.value == member.value or self._condition.adds_values):
-                return other
-        return None
+        return self._known(time, part, value)
+
+    def _may_be_full(self) -> bool:
+        """Whether all members together measure enough, where no window can measure more than that."""
+        if not self._condition.only_rises:
+            return True
+        if self._overall is None:
+            self._overall = self._condition.gauge(self.members)
+        return self._condition.holds(self._overall.reading(self.members, 0))
 
     def _first_full(self, time: int) -> tuple[list[Member], float] | None:
         """The first full window among those that a member of this time is in."""
@@ -176,24 +259,26 @@ class Watch:
                 return members[start:end], measure
         return None
 
-    def _follow_the_end(self) -> None:
+    def _follow_the_end(self) -> Gauge:
         self._start = 0
         if self.members:
             self._start = bisect_left(self.members, self.members[-1].time - self._span.length, key=_time)
-        self._gauge: Gauge = self._condition.gauge(self.members[self._start :])
+        self._gauge = self._condition.gauge(self.members[self._start :])
+        return self._gauge
 
     def _drop_old(self, horizon: int) -> None:
         """What no window reaches any more, in bulk; and, counted, what is too much."""
         if len(self.members) > _MAX_MEMBERS:
             surplus = len(self.members) - _MAX_MEMBERS
             for member in self.members[self._start : surplus]:
-                self._gauge.remove(member)
-            del self.members[:surplus]
+                if self._gauge is not None:
+                    self._gauge.remove(member)
+            self._forget(0, surplus)
             self._start = max(0, self._start - surplus)
             self.dropped += surplus
         elif self._start > _EXACT_MEMBERS // 2 and self.members[_EXACT_MEMBERS // 4].time < horizon:
             gone = min(self._start, bisect_left(self.members, horizon, key=_time))
-            del self.members[:gone]
+            self._forget(0, gone)
             self._start -= gone
 
 

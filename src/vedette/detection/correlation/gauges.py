@@ -11,7 +11,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import floor, isnan
 from typing import Final, Protocol, TypeAlias
 
 from vedette.detection.sigma.rules import (
@@ -41,6 +41,12 @@ STATISTICS: Final = (
     CorrelationType.VALUE_AVG,
     CorrelationType.VALUE_PERCENTILE,
     CorrelationType.VALUE_MEDIAN,
+)
+_COUNTING: Final = (
+    CorrelationType.EVENT_COUNT,
+    CorrelationType.VALUE_COUNT,
+    CorrelationType.TEMPORAL,
+    CorrelationType.TEMPORAL_ORDERED,
 )
 TEMPORAL: Final = (CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED)
 
@@ -95,6 +101,17 @@ class Condition:
             rule.type in (CorrelationType.VALUE_COUNT, CorrelationType.TEMPORAL) and not self.waits_for_the_end
         )
         """Whether more of the same kind changes nothing: values or rules are told apart, and more are wanted."""
+        self.only_rises = rule.type in _COUNTING and rule.occurrence is None and not self.waits_for_the_end
+        """Whether a window that holds others measures no less than they do."""
+        self.least_members = (
+            max(
+                (floor(number) + (name == "gt" or number > floor(number)) for name, number in tests),
+                default=1,
+            )
+            if self.only_rises
+            else 1
+        )
+        """How many members of weight 1 a window needs to be full."""
 
     @property
     def waits_for_the_end(self) -> bool:
