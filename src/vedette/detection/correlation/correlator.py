@@ -110,6 +110,7 @@ class Correlator:
         if frame.is_empty():
             return [], told
         grown: dict[str, Tally] = {}
+        frame = self._without_passing(frame, witness.wall)
         stretches = runs(frame, self._span.reach)
         table = Table(frame, stretches)
         for run in stretches:
@@ -139,6 +140,27 @@ class Correlator:
         self._newest = int(state["newest"])
         self._keys = keys
         self._find_soonest()
+
+    def _without_passing(self, frame: pl.DataFrame, wall: int) -> pl.DataFrame:
+        """The sightings, of a batch with more keys than are remembered, without those that would be begun only to be
+        given up at its end: an attack from everywhere. They are counted as if they had been."""
+        if frame.height <= self._max_keys:
+            return frame
+        keys = (
+            frame.select("key", "weight", "time", place=pl.int_range(pl.len(), dtype=pl.UInt32))
+            .group_by("key", maintain_order=True)
+            .agg(pl.len().alias("rows"), pl.col("weight", "time", "place").first())
+        )
+        early = keys.head(max(0, keys.height - self._max_keys))
+        cannot_fill = (pl.col("rows") == 1) & (pl.col("weight") <= 1) & (self._condition.least_members > 1)
+        gone = early.filter(cannot_fill & ~pl.col("key").is_in(list(self._keys)))
+        if gone.is_empty():
+            return frame
+        self.evicted += gone.height
+        latest = gone.get_column("time").clip(upper_bound=wall + self._span.reach).top_k(1)
+        self._newest = max(self._newest, *latest.to_list())
+        stays = pl.repeat(True, frame.height, eager=True).scatter(gone.get_column("place"), False)
+        return frame.filter(stays)
 
     # --- conditions that hold as soon as enough has come -----------------------------------------------
 

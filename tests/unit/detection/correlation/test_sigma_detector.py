@@ -299,6 +299,25 @@ def test_keys_of_a_correlation_are_bounded_and_counted(monkeypatch: pytest.Monke
     assert len(state_of(detector)["correlations"]["all"][1]["keys"]) == 50
 
 
+def test_an_attack_from_everywhere_leaves_the_latest_keys_and_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Correlator.__init__
+
+    def small(self: Correlator, *args: Any, **more: Any) -> None:
+        made(self, *args, **(more | {"max_keys": 50}))
+
+    monkeypatch.setattr(Correlator, "__init__", small)
+    rows = [event(number / 10, source_ip=f"198.51.100.{number}") for number in range(200)]
+    for number in (0, 3, 6, 9):
+        rows[number]["source.ip"] = "203.0.113.1"
+    detector = detector_of(on("a"), THREE)
+    detector.inspect(frame([event(0, source_ip="203.0.113.2"), event(0, source_ip="203.0.113.2")]), NOW)
+    rows[1]["source.ip"] = "203.0.113.2"
+    findings = detector.inspect(frame(rows, 2), NOW)
+    assert {one.entity["source.ip"]: one.event_count for one in findings} == {"203.0.113.1": 4, "203.0.113.2": 3}
+    assert list(state_of(detector)["correlations"]["all"][1]["keys"]) == [f"198.51.100.{n}" for n in range(150, 200)]
+    assert detector.evicted == 197 - 50
+
+
 def test_windows_of_single_rules_are_bounded_and_counted() -> None:
     detector = detector_of(on("a"))
     rows = [event(number / 10, source_ip=f"198.51.{number // 250}.{number % 250}") for number in range(600)]
