@@ -10,8 +10,9 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vedette.model.errors import SettingsError
@@ -58,11 +59,68 @@ class RuleSettings(BaseModel):
     )
 
 
+class ModelSettings(BaseModel):
+    """A language model that is asked for advice. Off unless it is switched on; only this file, the environment and flags
+    say where it is, never the API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    enabled: bool = Field(False, description="Ask a language model for advice beside findings and incidents")
+    provider: Literal["openai", "anthropic"] = Field(
+        "openai", description="What it speaks: the OpenAI API (Ollama, vLLM, llama.cpp, Groq, OpenAI) or Anthropic's"
+    )
+    base_url: str = Field("http://127.0.0.1:11434/v1", description="Where it is; redirects are not followed")
+    model: str = Field("", max_length=200, description="Name of the model, as its server calls it")
+    api_key: SecretStr | None = Field(None, description="Its key; better in `VEDETTE_AI__API_KEY` or in a file")
+    api_key_file: Path | None = Field(None, description="File that holds the key, readable only by its owner")
+    redact: Literal["everything", "secrets"] = Field(
+        "everything",
+        description="What is replaced before anything is sent: secrets, or also addresses, users, hosts and mail addresses",
+    )
+    min_severity: int = Field(7, ge=1, le=10, description="Least severity of what it is asked about unbidden")
+    settle_seconds: float = Field(10, ge=0, le=3_600, description="Wait for a finding to grow before asking about it")
+    timeout_seconds: float = Field(60, gt=0, le=600, description="Longest time for an answer, from begin to end")
+    max_waiting: int = Field(100, ge=1, le=1_000, description="Questions that may wait; the least severe are dropped")
+    max_answer_tokens: int = Field(1_500, ge=100, le=16_000, description="Longest answer that is asked for")
+    requests_per_hour: int = Field(30, ge=1, le=3_600, description="Budget: requests in any hour")
+    tokens_per_day: int = Field(200_000, ge=1_000, description="Budget: tokens sent and received in any 24 hours")
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must begin with http:// or https:// and name a host")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must hold no user, password or query; the key belongs in ai.api_key_file")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.enabled and not self.model:
+            raise ValueError("is switched on without ai.model; name the model, or set ai.enabled to false")
+        if self.api_key is not None and self.api_key_file is not None:
+            raise ValueError("has both ai.api_key and ai.api_key_file; keep one of them")
+        has_key = self.api_key is not None or self.api_key_file is not None
+        if (
+            has_key
+            and urlsplit(self.base_url).scheme == "http"
+            and not _is_near(urlsplit(self.base_url).hostname or "")
+        ):
+            raise ValueError("would send its key over plain HTTP; use https:// in ai.base_url, or a private address")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything an operator may set. `monitoring` is read by the sources, which know its fields."""
 
     model_config = SettingsConfigDict(
-        env_prefix="VEDETTE_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+        env_prefix="VEDETTE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(description="Folder that holds everything Vedette keeps")
@@ -75,6 +133,7 @@ class Settings(BaseSettings):
     queue: QueueSettings = QueueSettings()
     store: StoreSettings = StoreSettings()
     rules: RuleSettings = RuleSettings()
+    ai: ModelSettings = ModelSettings()
     monitoring: dict[str, Any] = Field(default_factory=dict, description="Defaults of the sources, and sources")
 
     @field_validator("host")
@@ -152,11 +211,24 @@ def _is_loopback(value: str) -> bool:
         return False
 
 
+def _is_near(host: str) -> bool:
+    """Whether it is this machine or a private address."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return host == "localhost"
+
+
+_NEVER_SHOWN: Final = frozenset({"ai", "ai.api_key", "ai.base_url"})
+"""Settings that may hold a secret."""
+
+
 def _sentence(error: ValidationError) -> SettingsError:
     first: Mapping[str, Any] = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return SettingsError(f"{name} is no setting; remove it or mend its spelling", field=name)
     reason = str(first["msg"]).removeprefix("Value error, ")
-    shown = "" if repr(first["input"]) in reason else f" {first['input']!r}:"
+    is_hidden = name in _NEVER_SHOWN or repr(first["input"]) in reason
+    shown = "" if is_hidden else f" {first['input']!r}:"
     return SettingsError(f"{name}{shown} {reason[:1].lower()}{reason[1:]}", field=name)

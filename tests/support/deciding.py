@@ -13,7 +13,7 @@ from vedette.app.finding_control import FindingControl
 from vedette.app.rule_control import RuleControl
 from vedette.app.rule_folders import RuleFolders
 from vedette.app.rule_library import RuleLibrary
-from vedette.configdb import AuditTrail, ExceptionBook, RuleStates, TriageBook, open_database
+from vedette.configdb import AdviceBook, AuditTrail, ExceptionBook, RuleStates, TriageBook, open_database
 from vedette.detection.following import FollowingDetector
 from vedette.model.clock import Clock, SystemClock
 from vedette.store import EventStore
@@ -45,7 +45,7 @@ class Deciding:
         )  # fmt: skip
         self.findings = FindingControl(
             store=store, triage=TriageBook(self.database, self.clock), book=self.book, trail=self.trail,
-            incidents_of=incidents_of,
+            advice=AdviceBook(self.database, self.clock), incidents_of=incidents_of,
         )  # fmt: skip
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vedette.api.schemas import FactorRow
+from vedette.api.schemas import AdviceRow, FactorRow
 
 _EXAMPLE_ID: Final = "5d3bad93-b692-4448-a298-4b0b18710a59"
 _EXAMPLE_TEXT: Final = (
@@ -373,6 +373,7 @@ class IncidentRow(_Body):
     techniques: list[str]
     sources: list[str]
     actions: list[str]
+    model_advice: AdviceRow | None = Field(None, description="What a language model said, where one is asked")
     status: Status
     triage: TriageRow | None
 

@@ -119,6 +119,43 @@ class EvidenceRow(_Body):
     text: str
 
 
+class ClaimRow(_Body):
+    """Something a model said, with the events that it rests on and words that stand in one of them."""
+
+    text: str
+    event_ids: list[str]
+    quote: str = ""
+
+
+class AdviceRow(_Body):
+    """What a language model said. It decides nothing. `about` is what it was asked about: another of the same kind may
+    share the answer. `dropped` counts claims that rested on nothing it was shown."""
+
+    model: str = Field(examples=["qwen3:14b"])
+    asked_at: datetime
+    about: str
+    explanation: list[ClaimRow]
+    causes: list[ClaimRow]
+    next_steps: list[ClaimRow]
+    dropped: int
+
+
+class AdviceAsked(_Body):
+    """The question waits; the answer comes to stand in `model_advice`."""
+
+    state: Literal["waiting"] = "waiting"
+
+
+class ModelQuestion(_Body):
+    """What a model would be sent, to the letter, and where to."""
+
+    enabled: bool
+    base_url: str
+    model: str
+    instructions: str
+    text: str
+
+
 class FindingRow(_Body):
     """What detection concluded, with its proof. `seq` is its number where it comes over the live stream."""
 
@@ -149,6 +186,7 @@ class FindingRow(_Body):
     status_at: datetime | None = None
     muted: bool = Field(False, description="Nobody wants to hear of it at the moment")
     details: dict[str, str | int | float]
+    model_advice: AdviceRow | None = Field(None, description="What a language model said, where one is asked")
 
 
 class FindingPage(_Body):

@@ -47,10 +47,11 @@ from vedette.api.rule_bodies import (
     RuleText,
     TriageAsk,
 )
-from vedette.api.schemas import FindingPage, FindingRow, SourcePreview, SourceView
+from vedette.api.schemas import FindingPage, FindingRow, ModelQuestion, SourcePreview, SourceView
 from vedette.configdb import ProposalState
 from vedette.health import HealthMonitor
 from vedette.live import EventBroadcaster, WebSocketManager
+from vedette.model.advice import AdvisedKind
 from vedette.model.clock import Clock
 from vedette.store.contract import EventStore
 
@@ -227,6 +228,18 @@ class FindingsControl(Protocol):
     def audit(self, *, subject: str | None, limit: int, cursor: str | None) -> AuditPage: ...
 
 
+class ModelControl(Protocol):
+    """The language model as the API sees it. Thread-safe; every method blocks; raises Refused."""
+
+    def ask(self, kind: AdvisedKind, identifier: str) -> None:
+        """Put it first on the list of what is asked about. Refused while no model is switched on."""
+        ...
+
+    def question(self, kind: AdvisedKind, identifier: str) -> ModelQuestion:
+        """What would be sent; nothing is."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """`stats` gives numbers by name for `/api/v1/stats` (rates, queue, pipeline); `formats` gives what is known of each
@@ -243,6 +256,7 @@ class Services:
     findings: FindingsControl
     exceptions: ExceptionsControl
     backtests: BacktestsControl
+    model: ModelControl
     health: HealthMonitor
     stats: Callable[[], Mapping[str, Any]]
     formats: Callable[[], Mapping[str, Any]]

@@ -17,10 +17,11 @@ from vedette.api.rule_bodies import (
     TriageAsk,
     TriageRow,
 )
-from vedette.api.schemas import FactorRow, FindingPage, FindingRow
+from vedette.api.schemas import AdviceRow, FactorRow, FindingPage, FindingRow
 from vedette.api.services import FindingFilter
 from vedette.app.cursors import place_from, to_cursor
-from vedette.configdb import AuditTrail, ExceptionBook, Triage, TriageBook
+from vedette.configdb import AdviceBook, AuditTrail, ExceptionBook, Triage, TriageBook
+from vedette.model.advice import ModelAdvice
 from vedette.model.findings import Finding
 from vedette.model.rows import finding_row
 from vedette.model.severity import severity_name
@@ -42,12 +43,14 @@ class FindingControl:
         triage: TriageBook,
         book: ExceptionBook,
         trail: AuditTrail,
+        advice: AdviceBook,
         incidents_of: Callable[[Sequence[Finding]], Sequence[Incident]],
     ) -> None:
         self._store = store
         self._triage = triage
         self._book = book
         self._trail = trail
+        self._advice = advice
         self._incidents_of = incidents_of
         self._lock = Lock()
         self._made: tuple[int, tuple[Incident, ...], int] | None = None
@@ -59,10 +62,10 @@ class FindingControl:
         return FindingPage(rows=self._rows(found), cursor=following)
 
     def get(self, identifier: str) -> FindingRow:
-        return self._rows([self._known(identifier)])[0]
+        return self._rows([self.known(identifier)])[0]
 
     def triage(self, identifier: str, body: TriageAsk) -> FindingRow:
-        found = self._known(identifier)
+        found = self.known(identifier)
         self._triage.decide("finding", identifier, body.status, text=body.note, by=WHO)
         return self._rows([found])[0]
 
@@ -79,19 +82,22 @@ class FindingControl:
             chosen = [one for one in chosen if _newest_first(one) > (-last, identifier)]
         page = chosen[:limit]
         more = len(chosen) > limit
+        said = self._advice.of("incident", [one.id for one in page])
         return IncidentPage(
-            rows=[_incident_row(one, decided.get(one.id)) for one in page],
+            rows=[_incident_row(one, decided.get(one.id), said.get(one.id)) for one in page],
             findings=looked_at,
             cursor=to_cursor(page[-1].last_seen.timestamp(), page[-1].id) if more else None,
         )
 
     def incident(self, identifier: str) -> IncidentRow:
-        found = self._known_incident(identifier)
-        return _incident_row(found, self._triage.of("incident", [identifier]).get(identifier))
+        found = self.known_incident(identifier)
+        return self._incident_row(found, self._triage.of("incident", [identifier]).get(identifier))
 
     def triage_incident(self, identifier: str, body: TriageAsk) -> IncidentRow:
-        found = self._known_incident(identifier)
-        return _incident_row(found, self._triage.decide("incident", identifier, body.status, text=body.note, by=WHO))
+        found = self.known_incident(identifier)
+        return self._incident_row(
+            found, self._triage.decide("incident", identifier, body.status, text=body.note, by=WHO)
+        )
 
     def audit(self, *, subject: str | None, limit: int, cursor: str | None) -> AuditPage:
         before = place_from(cursor, int)[0] if cursor is not None else None
@@ -126,6 +132,7 @@ class FindingControl:
     def _rows(self, findings: Sequence[Finding]) -> list[FindingRow]:
         decided = self._triage.of("finding", [one.id for one in findings])
         mutes = self._book.active_mutes()
+        said = self._advice.of("finding", [one.id for one in findings])
         rows = []
         for one in findings:
             row = finding_row(one) | {"muted": any(mute.covers(one.rule_id, one.entity) for mute in mutes)}
@@ -134,10 +141,12 @@ class FindingControl:
                     "status": triage.status, "note": triage.note,
                     "status_by": triage.changed_by, "status_at": triage.changed_at,
                 }  # fmt: skip
+            row["model_advice"] = _advice_row(said.get(one.id))
             rows.append(FindingRow.model_validate(row))
         return rows
 
-    def _known(self, identifier: str) -> Finding:
+    def known(self, identifier: str) -> Finding:
+        """A finding as it was made; raises Refused."""
         found = self._store.finding(identifier)
         if found is None:
             raise not_found("finding", identifier, field="finding_id")
@@ -152,7 +161,15 @@ class FindingControl:
                 self._made = number, tuple(self._incidents_of(found)), len(found)
             return self._made[1], self._made[2]
 
-    def _known_incident(self, identifier: str) -> Incident:
+    def _incident_row(self, found: Incident, triage: Triage | None) -> IncidentRow:
+        return _incident_row(found, triage, self._advice.of("incident", [found.id]).get(found.id))
+
+    def newest_incidents(self) -> Sequence[Incident]:
+        """Those among the newest findings, as they were made."""
+        return self._incidents()[0]
+
+    def known_incident(self, identifier: str) -> Incident:
+        """An incident as it was made; raises Refused."""
         found = next((one for one in self._incidents()[0] if one.id == identifier), None)
         if found is None:
             raise not_found("incident", identifier, field="incident_id")
@@ -167,7 +184,11 @@ def _status(triage: Triage | None) -> str:
     return triage.status if triage is not None else "new"
 
 
-def _incident_row(one: Incident, triage: Triage | None) -> IncidentRow:
+def _advice_row(said: ModelAdvice | None) -> AdviceRow | None:
+    return None if said is None else AdviceRow.model_validate(asdict(said))
+
+
+def _incident_row(one: Incident, triage: Triage | None, said: ModelAdvice | None) -> IncidentRow:
     return IncidentRow(
         id=one.id,
         title=one.title,
@@ -186,6 +207,7 @@ def _incident_row(one: Incident, triage: Triage | None) -> IncidentRow:
         techniques=list(one.techniques),
         sources=list(one.sources),
         actions=list(one.actions),
+        model_advice=_advice_row(said),
         status="new" if triage is None else triage.status,
         triage=None
         if triage is None

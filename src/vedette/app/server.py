@@ -22,6 +22,7 @@ from vedette.app.core import USER_FORMATS, open_core
 from vedette.app.exception_control import ExceptionControl
 from vedette.app.finding_control import FindingControl
 from vedette.app.formats import FormatControl
+from vedette.app.model_control import ModelAdviceControl
 from vedette.app.rule_control import RuleControl
 from vedette.app.sources import RunSources, SourceControl
 from vedette.app.upkeep import (
@@ -32,7 +33,7 @@ from vedette.app.upkeep import (
     survey_events,
     tell_metrics,
 )
-from vedette.configdb import AuditTrail, ConfigManager, ExceptionBook, ProposalQueue, RuleStates, TriageBook
+from vedette.configdb import AdviceBook, AuditTrail, ConfigManager, ExceptionBook, ProposalQueue, RuleStates, TriageBook
 from vedette.demo import DemoWriter
 from vedette.health import HealthMonitor, ProcessProbe, RateMeter
 from vedette.live import EventBroadcaster, WebSocketManager
@@ -117,6 +118,7 @@ class Server:
         self._health.register("configuration", self._configuration_health)
         self._health.register("formats", self._formats.health)
         self._health.register("rules", self._rules.health)
+        self._health.register("model", self._model.health)
         self._app = create_app(
             Services(
                 store=store,
@@ -128,6 +130,7 @@ class Server:
                 findings=self._findings,
                 exceptions=self._exceptions,
                 backtests=self._backtests,
+                model=self._model,
                 health=self._health,
                 stats=self.stats,
                 formats=self._formats_of_sources,
@@ -161,12 +164,21 @@ class Server:
             tell=detection.detector.exclusions.use,
             clock=self._clock,
         )
+        advice = AdviceBook(core.database, self._clock, keep_for=self._settings.store.retention_age)
         self._findings = FindingControl(
             store=core.store,
             triage=TriageBook(core.database, self._clock),
             book=book,
             trail=AuditTrail(core.database),
+            advice=advice,
             incidents_of=incidents_of,
+        )
+        self._model = ModelAdviceControl(
+            self._settings.ai,
+            store=core.store,
+            book=advice,
+            incidents=self._findings.newest_incidents,
+            clock=self._clock,
         )
 
     @property
@@ -204,6 +216,7 @@ class Server:
                 "entries_in": queue.entries_in,
                 "entries_out": queue.entries_out,
             },
+            **self._model.stats(),
         }
 
     async def run(self, *, announce: Callable[[Server], None]) -> None:
@@ -263,6 +276,7 @@ class Server:
         yield follow_rules(self._rules)
         yield survey_events(self._rules)
         yield learn_formats(self._formats, self._core.store, self._sources.with_wished_format())
+        yield self._model.run()
         if self._demo is not None:
             yield self._demo.run()
 
@@ -284,6 +298,7 @@ class Server:
     def _tell(self, committed: Committed) -> None:
         self._rate.add(committed.events.height)
         self._broadcaster.publish(committed)
+        self._model.note(committed.findings)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

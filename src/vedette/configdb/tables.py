@@ -125,6 +125,21 @@ class TriageRow(Table):
     changed_by: Mapped[str] = mapped_column(String(128))
 
 
+class AdviceRow(Table):
+    """What a language model said about a finding or an incident. `tokens` is 0 where an earlier answer was used again."""
+
+    __tablename__ = "model_advice"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(250), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), index=True)
+    model: Mapped[str] = mapped_column(String(200))
+    asked_at: Mapped[datetime] = mapped_column(UtcTime)
+    kept_at: Mapped[datetime] = mapped_column(UtcTime)
+    tokens: Mapped[int]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class AuditRow(Table):
     """Who decided what, and when. Rows are only added, and the oldest forgotten."""
 

@@ -224,7 +224,7 @@ def test_entry_that_is_not_valid_any_more_is_kept_and_named(engine: Engine, mana
 
 
 def test_schema_goes_up_and_down_and_up_again(engine: Engine) -> None:
-    assert revision_of(engine) == "0003"
+    assert revision_of(engine) == "0004"
     downgrade(engine, "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
     upgrade(engine)
@@ -290,7 +290,7 @@ def test_first_start_killed_anywhere_is_finished_by_the_next(tmp_path: Path) -> 
         killed += ended.returncode == -signal.SIGKILL
         engine = open_database(path)
         manager_of(engine).add(watched("a"))
-        assert revision_of(engine) == "0003"
+        assert revision_of(engine) == "0004"
         engine.dispose()
         if ended.returncode == 0:
             break

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from vedette.api.routes import (
+    advice,
     audit,
     backtests,
     events,
@@ -21,6 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     findings.router,
     incidents.router,
+    advice.router,
     rules.router,
     exceptions.router,
     exceptions.mutes,
