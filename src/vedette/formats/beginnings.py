@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 OTHER: Final = "\x80"
@@ -50,17 +51,23 @@ def opening(pattern: str) -> Opening:
     if not is_anchored or 0 in ends:
         return ANYTHING
     first_end = min(ends, default=DEPTH)
-    return tuple(ANY if place >= first_end else frozenset(letters) for place, letters in enumerate(seen))
+    return tuple(ANY if place >= first_end else shared(frozenset(letters)) for place, letters in enumerate(seen))
 
 
 def any_of(openings: Iterable[Opening]) -> Opening:
     """What begins like one of them."""
-    return tuple(frozenset[str]().union(*letters) for letters in zip(*openings, strict=True))
+    return tuple(shared(frozenset[str]().union(*letters)) for letters in zip(*openings, strict=True))
 
 
 def all_of(first: Opening, second: Opening) -> Opening:
     """What begins like both."""
-    return tuple(one & other for one, other in zip(first, second, strict=True))
+    return tuple(shared(one & other) for one, other in zip(first, second, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def shared(letters: frozenset[str]) -> frozenset[str]:
+    """The one object for these characters: a set takes up to 8 kB, and thousands of places allow the same few."""
+    return letters
 
 
 class _Unknown(Exception):

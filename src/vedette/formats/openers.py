@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from vedette.formats.beginnings import DEPTH, OTHER, Opening
+from vedette.formats.beginnings import DEPTH, OTHER, Opening, shared
 from vedette.formats.codecs.line import LineFormat
 
 _SHORT: Final = 12
@@ -66,4 +66,6 @@ class Openers:
 
 def _masked(opening: Opening, masks: int) -> Opening:
     """With the mask of each kind of which a character is allowed."""
-    return tuple(at | {mask for mask, letters in _MASKS[:masks] if not at.isdisjoint(letters)} for at in opening)
+    return tuple(
+        shared(at | {mask for mask, letters in _MASKS[:masks] if not at.isdisjoint(letters)}) for at in opening
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import string
+import sys
+import tracemalloc
 
 import polars as pl
 import pytest
@@ -73,3 +75,16 @@ def test_most_formats_are_ruled_out() -> None:
 
 def test_nothing_is_asked_about_nothing() -> None:
     assert OPENERS.formats_of("", are_masked=False) == ()
+
+
+def test_what_formats_begin_with_takes_little_memory() -> None:
+    of_formats = {id(letters): letters for one in LIBRARY.line_formats for letters in one.opens}
+    assert sum(map(sys.getsizeof, of_formats.values())) < 2_000_000
+    tracemalloc.start()
+    try:
+        another = Openers(LIBRARY.line_formats)
+        of_openers, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert another.formats_of("", are_masked=False) == ()
+    assert of_openers < 4_000_000
