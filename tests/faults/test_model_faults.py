@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,25 @@ async def test_what_is_less_severe_is_asked_about_only_when_somebody_wishes(tmp_
         assert one.finding("low").model_advice is not None
         with pytest.raises(Refused, match="no finding 'nothing'"):
             one.control.ask("finding", "nothing")
+        one.commit(found("old", event=7))
+        with pytest.raises(Refused, match="no events that are still stored"):
+            one.control.ask("finding", "old")
+
+
+async def test_what_was_answered_is_not_asked_again_after_a_restart(tmp_path: Path) -> None:
+    async with advised(tmp_path, lambda asked: asked.advise()) as one:
+        one.commit(found("f1"))
+        await one.until(lambda: one.counts["answered"])
+    async with advised(tmp_path, lambda asked: asked.advise()) as again:
+        again.commit(found("f1"), found("f2", rule="other"))
+        await again.until(lambda: again.counts["answered"] and not again.counts["waiting"])
+        assert len(again.model.asked) == 1
+
+
+async def test_broken_characters_are_no_obstacle(tmp_path: Path) -> None:
+    async with advised(tmp_path, lambda asked: asked.advise()) as one:
+        one.commit(replace(found("f1"), summary="half \udcff a character"))
+        await one.until(lambda: one.counts["answered"])
 
 
 async def test_slow_model_is_left_after_the_timeout_and_delays_nobody(tmp_path: Path) -> None:

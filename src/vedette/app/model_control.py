@@ -61,6 +61,12 @@ class ModelAdviceControl:
         if self._adviser is None:
             raise Refused(HTTPStatus.CONFLICT, "No model is switched on; set ai.enabled and ai.model in the settings.")
         severity = self._severity(kind, identifier)
+        asked = self._question_of(Subject(kind, identifier, severity))
+        if asked is None or not asked.event_ids:
+            raise Refused(
+                HTTPStatus.CONFLICT,
+                f"This {kind} has no events that are still stored; there is nothing to show a model.",
+            )
         if not self._adviser.wish(Subject(kind, identifier, severity, is_wished=True)):
             raise Refused(HTTPStatus.CONFLICT, "Too many questions wait for the model; try again later.")
 

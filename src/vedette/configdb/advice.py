@@ -49,6 +49,12 @@ class AdviceBook:
             row = session.scalar(query)
             return _advice(row) if row is not None else None
 
+    def holds(self, kind: AdvisedKind, subject: str, key: str, model: str) -> bool:
+        """Whether an answer of this model to this question is kept, however old."""
+        with Session(self._engine) as session:
+            row = session.get(AdviceRow, (kind, subject))
+            return row is not None and (row.key, row.model) == (key, model)
+
     def keep(self, kind: AdvisedKind, subject: str, key: str, advice: ModelAdvice, *, tokens: int) -> None:
         """In the place of what was said before. `tokens` is 0 where the answer is one that was there."""
         document = {name: value for name, value in asdict(advice).items() if name not in ("model", "asked_at")}

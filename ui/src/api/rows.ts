@@ -9,3 +9,8 @@ export type EventRow = Schemas["EventRow"] & Record<string, unknown>;
 export type Finding = Schemas["FindingRow"];
 
 export type Evidence = Schemas["EvidenceRow"];
+
+/** What a language model said; it decides nothing. */
+export type ModelAdvice = Schemas["AdviceRow"];
+
+export type Claim = Schemas["ClaimRow"];

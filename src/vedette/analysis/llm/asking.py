@@ -61,6 +61,10 @@ class Advised(Protocol):
         """The answer to an equal question of this model."""
         ...
 
+    def holds(self, kind: AdvisedKind, subject: str, key: str, model: str) -> bool:
+        """Whether an answer of this model to this question is kept, however old."""
+        ...
+
     def keep(self, kind: AdvisedKind, subject: str, key: str, advice: ModelAdvice, *, tokens: int) -> None:
         """`tokens` is 0 where the answer is one that was there."""
         ...
@@ -159,10 +163,7 @@ class Adviser:
         question = await asyncio.to_thread(self._question_of, subject)
         if question is None or not question.event_ids:
             return
-        known = await asyncio.to_thread(self._book.with_key, question.key, self._settings.model)
-        if known is not None and not subject.is_wished:
-            await asyncio.to_thread(self._book.keep, subject.kind, subject.id, question.key, known, tokens=0)
-            self._counts["reused"] += 1
+        if not subject.is_wished and await asyncio.to_thread(self._is_answered, subject, question):
             return
         if why := budget.exhausted(self._clock.now()):
             self._put_back(subject)
@@ -170,6 +171,17 @@ class Adviser:
             self._note_trouble(f"The model is not asked: {why}.", "Wait, or raise that setting.")
             return
         await self._ask(subject, question, budget)
+
+    def _is_answered(self, subject: Subject, question: Question) -> bool:
+        """Whether this model was asked this before, about this or about something equal."""
+        model = self._settings.model
+        if self._book.holds(subject.kind, subject.id, question.key, model):
+            return True
+        if (known := self._book.with_key(question.key, model)) is None:
+            return False
+        self._book.keep(subject.kind, subject.id, question.key, known, tokens=0)
+        self._counts["reused"] += 1
+        return True
 
     async def _ask(self, subject: Subject, question: Question, budget: Budget) -> None:
         now = self._clock.now()

@@ -101,7 +101,7 @@ class Endpoint:
             self._model(key, self._client),
             output_type=PromptedOutput(Answer),
             instructions=INSTRUCTIONS,
-            model_settings={"max_tokens": self._settings.max_answer_tokens, "temperature": 0.0},
+            model_settings={"max_tokens": self._settings.max_answer_tokens},
             retries=0,
         )
 

@@ -101,7 +101,7 @@ def _question(
         redaction.learn(row)
     ids = {f"E{number}": str(row["event.id"]) for number, row in enumerate(shown, 1)}
     texts = {
-        f"E{number}": redaction.applied(str(row.get("event.original", "")))[:LONGEST_TEXT]
+        f"E{number}": _sendable(redaction.applied(str(row.get("event.original", ""))))
         for number, row in enumerate(shown, 1)
     }
     known = {name: _redacted(value, redaction) for name, value in facts.items()}
@@ -119,7 +119,12 @@ def _question(
 def _redacted(value: Any, redaction: Redaction) -> Any:
     if isinstance(value, list):
         return [_redacted(each, redaction) for each in value]
-    return redaction.applied(value)[:LONGEST_TEXT] if isinstance(value, str) else value
+    return _sendable(redaction.applied(value)) if isinstance(value, str) else value
+
+
+def _sendable(text: str) -> str:
+    """Cut, and without halves of characters, which no JSON holds."""
+    return text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
 
 
 def _key(*parts: str) -> str:

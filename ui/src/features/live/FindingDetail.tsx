@@ -9,6 +9,7 @@ import { fullTime, shortSpan, utcTime } from "@/lib/format/time";
 import { term } from "@/lib/query/terms";
 import { visible } from "@/lib/text/visible";
 import { DetailHead } from "./DetailHead";
+import { ModelAdvice } from "./ModelAdvice";
 
 interface FindingDetailProps {
   finding: Finding;
@@ -63,6 +64,7 @@ export function FindingDetail({ finding, onClose, onOpenEvent, onShowEvents }: F
             </ol>
           </>
         )}
+        <ModelAdvice findingId={finding.id} onOpenEvent={onOpenEvent} />
         <div className="detail__actions">
           <button type="button" className="button button--primary" onClick={() => onShowEvents(queryFor(finding))}>
             Show its events
