@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
@@ -17,7 +18,7 @@ from vedette.detection.sigma.distinct import ColumnCheck, FlatEvents, places_ask
 from vedette.detection.sigma.evidence import evidence_of
 from vedette.detection.sigma.expressions import Check, check_of, places_in
 from vedette.detection.sigma.fields import URL_PARTS, Record, field_values
-from vedette.detection.sigma.gates import Gate
+from vedette.detection.sigma.gates import Gate, GateEvents
 from vedette.detection.sigma.kinds import KINDS, is_flat, kind_frame
 from vedette.detection.sigma.logsources import Test, logsource_map
 from vedette.detection.sigma.plans import SAMPLE, Plan, learned_rarity
@@ -231,7 +232,7 @@ class RuleMatcher:
         wanted = reader.rows.to_list() if rows is None else rows
         if count >= MANY_ROWS and (gate := self._gate(place)) is not None:
             numbers = reader.rows if rows is None else pl.Series("row", rows, dtype=pl.UInt32)
-            sure, is_open = gate.sift(reader.events(rows))
+            sure, is_open = gate.sift(reader.columns, None if rows is None else reader.places(rows))
             if sure.any():
                 yield place, numbers.filter(sure)
             wanted = numbers.filter(is_open).to_list()
@@ -288,8 +289,9 @@ class _Reader:
             self._records.update(zip(missing, map(Record, some.iter_rows(named=True)), strict=True))
         return (self._records[row] for row in rows)
 
-    def events(self, rows: Sequence[int] | None) -> pl.DataFrame:
-        return self._events if rows is None else self._events[self.places(rows)]
+    @cached_property
+    def columns(self) -> GateEvents:
+        return GateEvents(self._events)
 
     def texts(self, column: str) -> pl.Series:
         """What needles are looked for in."""
