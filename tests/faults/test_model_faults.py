@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from support.deciding import Deciding
 from support.events import START, event_frame
+from support.manual_clock import ManualClock
 from support.modelserver import Exchange, ModelServer, model_server
 from vedette.api.problems import Refused
 from vedette.api.schemas import FindingRow
@@ -78,7 +79,12 @@ class Advised:
 
 @asynccontextmanager
 async def advised(
-    tmp_path: Path, script: Callable[[Exchange], None], *, lines: tuple[str, ...] = (LINE,), **more: Any
+    tmp_path: Path,
+    script: Callable[[Exchange], None],
+    *,
+    lines: tuple[str, ...] = (LINE,),
+    days_later: int = 0,
+    **more: Any,
 ) -> AsyncIterator[Advised]:
     store = MemoryStore()
     rows = [{"event.original": line, "user.name": "anna", "template.id": f"t{at % 2}"} for at, line in enumerate(lines)]
@@ -91,7 +97,7 @@ async def advised(
         control = ModelAdviceControl(
             ModelSettings(**(given | more)),
             store=store,
-            book=AdviceBook(deciding.database, SystemClock()),
+            book=AdviceBook(deciding.database, ManualClock(SystemClock().now() + timedelta(days=days_later))),
             incidents=deciding.findings.newest_incidents,
             clock=SystemClock(),
         )
@@ -159,10 +165,17 @@ async def test_what_was_answered_is_not_asked_again_after_a_restart(tmp_path: Pa
     async with advised(tmp_path, lambda asked: asked.advise()) as one:
         one.commit(found("f1"))
         await one.until(lambda: one.counts["answered"])
-    async with advised(tmp_path, lambda asked: asked.advise()) as again:
-        again.commit(found("f1"), found("f2", rule="other"))
-        await again.until(lambda: again.counts["answered"] and not again.counts["waiting"])
+    async with advised(tmp_path, lambda asked: asked.advise(), days_later=30) as again:
+        again.commit(found("f1"), found("f2", rule="other", severity=7))
+        await again.until(lambda: again.finding("f2").model_advice)
         assert len(again.model.asked) == 1
+
+
+async def test_key_that_a_server_sends_back_is_not_kept(tmp_path: Path) -> None:
+    async with advised(tmp_path, lambda asked: asked.advise(f"Your key is {KEY}")) as one:
+        one.commit(found("f1"))
+        await one.until(lambda: one.counts["answered"])
+        assert KEY not in one.finding("f1").model_dump_json()
 
 
 async def test_broken_characters_are_no_obstacle(tmp_path: Path) -> None:
