@@ -111,12 +111,13 @@ class Plan:
     def _candidates_one_by_one(self, texts: TextsOf, rows: pl.Series) -> dict[int, list[int]]:
         """The same for a few events, for which setting columns to work takes longer than the work."""
         by_rule: defaultdict[int, set[int]] = defaultdict(set)
+        numbers = rows.to_list()
         for number, (column, scanner, _) in enumerate(self.scanners):
             some = texts(column)
             if some.null_count() == some.len():
                 continue
             places = self._places_by_literal(number)
-            for row, text in zip(rows, some, strict=True):
+            for row, text in zip(numbers, some.to_list(), strict=True):
                 for literal in scanner.found_in(text) if text else ():
                     for place in places[literal]:
                         by_rule[place].add(row)
