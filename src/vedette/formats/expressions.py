@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -20,6 +22,8 @@ FEW: Final = 512
 _TEXT: Final = "text"
 _MOST_KEPT: Final = 8_192
 _MEMORY_BYTES: Final = 2**20
+_MOST_SETS: Final = 64
+_SET_MEMORY_BYTES: Final = 2**23
 _TOKEN: Final = re.compile(
     r"(?P<bound>\(\?-u:\\b\))|(?P<escape>\\(?:[pP]\{[^}]*\}|x\{[^}]*\}|.))|(?P<posix>\[:\^?\w+:\])|(?P<open>\[\^?\]?)|(?P<close>\])"
     r"|(?P<name>\(\?P?<[^>=!]+>)|(?P<flags>\(\?[a-zA-Z-]+[:)])|(?P<set>&&|--|~~)",
@@ -43,6 +47,67 @@ def contains(texts: pl.Series, pattern: str) -> pl.Series:
     # One by one, but few: see the module's first lines; bench/latency.py measures it.
     found = [None if text is None else search(text.encode()) is not None for text in texts.to_list()]
     return pl.Series(texts.name, found, dtype=pl.Boolean)
+
+
+def contained(texts: pl.Series, patterns: Sequence[str]) -> list[pl.Series]:
+    """`contains` for each of the patterns; few texts are asked for all of them at once."""
+    together = _kept_together(tuple(patterns)) if 0 < texts.len() <= FEW and len(patterns) > 1 else None
+    if together is None:
+        return [contains(texts, pattern) for pattern in patterns]
+    listed = texts.to_list()
+    found: list[list[bool | None]] = [[None if text is None else False for text in listed] for _ in patterns]
+    unsaid: list[int] = []
+    for row, text in enumerate(listed):
+        if text is not None:
+            places = together.search(text.encode())
+            for place in places:
+                found[place][row] = True
+            if not places:
+                unsaid.append(row)
+    rows = pl.Series(unsaid, dtype=pl.UInt32)
+    told = []
+    for place, pattern in enumerate(patterns):
+        one = pl.Series(texts.name, found[place], dtype=pl.Boolean)
+        asked_alone = place in together.left_out
+        if asked_alone:
+            one = contains(texts, pattern)
+        elif unsaid:
+            one = one.scatter(rows, contains(texts.gather(rows), pattern))
+        told.append(one)
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """Expressions as one. `search` gives the places of those found; none, too, where its memory did not do."""
+
+    search: Callable[[bytes], Sequence[int]]
+    left_out: frozenset[int]
+
+
+@functools.lru_cache(maxsize=_MOST_SETS)
+def _kept_together(patterns: tuple[str, ...]) -> _Together | None:
+    options = re2.Options()
+    options.max_mem, options.log_errors, options.never_capture = _SET_MEMORY_BYTES, False, True
+    expressions = re2.Set.SearchSet(options)
+    added: list[int] = []
+    for place, pattern in enumerate(patterns):
+        translated = in_re2(pattern)
+        if translated is None:
+            continue
+        try:
+            expressions.Add(translated)
+        except re2.error:
+            continue
+        added.append(place)
+    if not added:
+        return None
+    try:
+        expressions.Compile()
+    except re2.error:
+        return None
+    left_out = frozenset(range(len(patterns))) - set(added)
+    return _Together(lambda text: [added[number] for number in expressions.Match(text) or ()], left_out)
 
 
 @functools.lru_cache(maxsize=_MOST_KEPT)

@@ -14,7 +14,7 @@ from polars.exceptions import PolarsError
 from vedette.formats.codecs.line import LineFormat
 from vedette.formats.columns import merged_objects
 from vedette.formats.contract import ParseContext
-from vedette.formats.expressions import FEW, contains
+from vedette.formats.expressions import FEW, contained
 from vedette.formats.library import FormatLibrary
 from vedette.formats.openers import Openers, masked_heads
 
@@ -236,7 +236,8 @@ def _with_shapes(formats: Sequence[LineFormat], left: pl.DataFrame) -> tuple[Seq
     """
     shapes = {one.name: one.definition.looks_like for one in formats if one.definition.looks_like is not None}
     if left.height <= FEW:
-        asked_each = {name: contains(left[_LINE], shape).fill_null(value=False) for name, shape in shapes.items()}
+        told = contained(left[_LINE], list(shapes.values()))
+        asked_each = {name: looks.fill_null(value=False) for name, looks in zip(shapes, told, strict=True)}
         columns = [looks.alias(f"{_SHAPE}{name}") for name, looks in asked_each.items() if looks.any()]
         wanted = [one for one in formats if one.name not in shapes or asked_each[one.name].any()]
         return wanted, left.with_columns(columns)

@@ -18,6 +18,9 @@ from vedette.model.entries import ENTRY_SCHEMA, EntryFlag
 
 _LIST: Final = r'^\s*\{\s*"[Rr]ecords"\s*:\s*\['
 _OPENING: Final = re.compile(_LIST)
+_WORD: Final = 'ecords"'
+_FEW: Final = 1_024
+"""Up to here looking at the texts one by one is cheaper than setting the column engine to work."""
 _BETWEEN: Final = re.compile(r"\s*,\s*")
 _CLOSING: Final = re.compile(r"\s*\]\s*\}\s*")
 _BLANKS: Final = re.compile(r"\s*")
@@ -28,12 +31,18 @@ def members_apart(entries: pl.DataFrame, encoding: str, *, begins_within: bool =
     """The entries (ENTRY_SCHEMA), lists of records as their members; the same frame where there is none. A list that is
     not whole, or holds anything but objects, stays one entry. `begins_within`: the first entry may be the rest of a list,
     from the beginning of a member on, because reading was resumed there."""
-    if not begins_within and not entries["text"].str.contains(_LIST).any():
+    if not begins_within and not _has_list(entries["text"]):
         return entries
     rows: list[tuple[Any, ...]] = []
     for number, row in enumerate(entries.iter_rows()):
         rows += _members_of(row, encoding, may_be_rest=begins_within and number == 0)
     return pl.DataFrame(rows, schema=ENTRY_SCHEMA, orient="row")
+
+
+def _has_list(texts: pl.Series) -> bool:
+    if texts.len() > _FEW:
+        return bool(texts.str.contains(_LIST).any())
+    return any(_OPENING.match(text) for text in texts.to_list() if _WORD in text)
 
 
 def members_at_the_beginning(text: str) -> list[str]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vedette.formats import load_library
-from vedette.formats.expressions import FEW, captures, contains, in_re2
+from vedette.formats import expressions, load_library
+from vedette.formats.expressions import FEW, captures, contained, contains, in_re2
 
 LIBRARY = load_library()
 SHAPES = sorted({shape for one in LIBRARY.line_formats if (shape := one.definition.looks_like) is not None})
@@ -25,6 +25,22 @@ def test_the_shapes_of_all_formats_say_the_same_of_few_texts_as_of_many(number: 
     for pattern in [*SHAPES, *PATTERNS][number::8]:
         few = pl.concat([contains(pl.Series(some, dtype=pl.String), pattern) for some in asked])
         assert few.to_list() == texts.str.contains(pattern).to_list(), pattern
+
+
+def test_all_shapes_at_once_say_what_each_says() -> None:
+    some = [None, *SAMPLES[::7][: FEW - 20], *ODD]
+    told = contained(pl.Series(some, dtype=pl.String), SHAPES)
+    texts = pl.Series(some, dtype=pl.String)
+    for shape, found in zip(SHAPES, told, strict=True):
+        assert found.to_list() == texts.str.contains(shape).to_list(), shape
+
+
+def test_texts_that_nothing_was_found_in_at_once_are_asked_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine says the same where there is nothing and where its memory did not do."""
+    out_of_memory = expressions._Together(lambda _: [], left_out=frozenset())
+    monkeypatch.setattr(expressions, "_kept_together", lambda _: out_of_memory)
+    told = contained(pl.Series(["a1", None, "b", "c1"]), ["[ab]", "1$"])
+    assert [one.to_list() for one in told] == [[True, None, True, False], [True, None, False, True]]
 
 
 def test_most_shapes_are_asked_of_the_kept_engine() -> None:
