@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -32,6 +33,20 @@ class Detector(Protocol):
 
     def restore(self, state: bytes) -> None:
         """Continue from a snapshot of this or an earlier version; an unreadable one starts empty."""
+        ...
+
+
+Inspection: TypeAlias = Callable[[datetime], list[Finding]]
+"""What is left of `inspect`, for the events it was prepared with: takes `now`, belongs to the thread of `inspect`."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A detector of which a part needs nothing but the events themselves. That part is done ahead, batch after batch, in
+    a thread of its own."""
+
+    def prepare(self, events: pl.DataFrame) -> Inspection:
+        """Called instead of `inspect`, in order; what it returns is called once, in order."""
         ...
 
 

@@ -8,6 +8,7 @@ from threading import Lock
 
 import polars as pl
 
+from vedette.detection.contract import Inspection
 from vedette.detection.exclusions import ExclusionList
 from vedette.detection.sigma.matching import RuleMatcher
 from vedette.detection.sigma.rules import RuleSet
@@ -36,7 +37,8 @@ class FollowingDetector:
         self.exclusions = ExclusionList()
         compiled = compiled or CompiledRules.of(RuleSet())
         self._detector = SigmaDetector(compiled.rules, compiled.matcher, exclusions=self.exclusions)
-        self._offered: CompiledRules | None = None
+        self._used = compiled
+        self._offered = compiled
         self._lock = Lock()
 
     @property
@@ -53,22 +55,35 @@ class FollowingDetector:
             self._offered = compiled
 
     def inspect(self, events: pl.DataFrame, now: datetime) -> list[Finding]:
-        self._take_offer()
-        return self._detector.inspect(events, now)
+        return self.prepare(events)(now)
+
+    def prepare(self, events: pl.DataFrame) -> Inspection:
+        """Match the events; what is left is to judge them by the same rules."""
+        compiled = self._latest()
+        matches = compiled.matcher.match(events)
+
+        def inspection(now: datetime) -> list[Finding]:
+            self._use(compiled)
+            return self._detector.inspect(events, now, matches)
+
+        return inspection
 
     def finish(self, now: datetime) -> list[Finding]:
-        self._take_offer()
+        self._use(self._latest())
         return self._detector.finish(now)
 
     def snapshot(self) -> bytes | None:
         return self._detector.snapshot()
 
     def restore(self, state: bytes) -> None:
-        self._take_offer()
+        self._use(self._latest())
         self._detector.restore(state)
 
-    def _take_offer(self) -> None:
+    def _latest(self) -> CompiledRules:
         with self._lock:
-            offered, self._offered = self._offered, None
-        if offered is not None:
-            self._detector.use(offered.rules, offered.matcher)
+            return self._offered
+
+    def _use(self, compiled: CompiledRules) -> None:
+        if compiled is not self._used:
+            self._used = compiled
+            self._detector.use(compiled.rules, compiled.matcher)

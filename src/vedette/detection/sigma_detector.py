@@ -128,8 +128,9 @@ class SigmaDetector:
         self._silent = silent
         self._changed = True
 
-    def inspect(self, events: pl.DataFrame, now: datetime) -> list[Finding]:
-        matches = self._matcher.match(events)
+    def inspect(self, events: pl.DataFrame, now: datetime, matches: pl.DataFrame | None = None) -> list[Finding]:
+        """`matches`: what the matcher found in the events, where that was asked before."""
+        matches = self._matcher.match(events) if matches is None else matches
         if self._exclusions is not None and matches.height:
             matches = matches.filter(~self._exclusions(self._ids, matches, events, now))
         waits = any(correlator.waits for correlator in self._correlators)

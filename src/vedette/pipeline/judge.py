@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import polars as pl
 import structlog
 
-from vedette.detection.contract import Concluding, Watch
+from vedette.detection.contract import Concluding, Preparing, Watch
 from vedette.model.batches import CommitBatch
 from vedette.model.entries import EntryBatch, LedgerNote
 from vedette.model.events import EVENT_SCHEMA
@@ -26,7 +26,7 @@ from vedette.model.positions import Position
 
 if TYPE_CHECKING:
     from vedette.analysis.contract import Analyser
-    from vedette.detection.contract import Detector
+    from vedette.detection.contract import Detector, Inspection
     from vedette.model.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -91,9 +91,17 @@ class Decoded:
     first_read: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Decoded batches with what detectors have yet to do; None for one that failed."""
+
+    decoded: Decoded
+    inspections: Mapping[str, Inspection | None]
+
+
 class Judge:
-    """The pure middle: entries in, everything that becomes true with them out. In order; `decode` belongs to one thread,
-    `conclude` to one, which may be another.
+    """The pure middle: entries in, everything that becomes true with them out. In order; `decode`, `prepare` and
+    `conclude` belong to one thread each, which may be different ones.
 
     A stage that fails on a batch loses its own contribution only: entries that cannot be decoded are kept raw.
     """
@@ -130,7 +138,7 @@ class Judge:
 
     def judge(self, batches: Sequence[EntryBatch]) -> CommitBatch:
         """Decode, detect, analyse, and account for the batches. Blocks."""
-        return self.conclude(self.decode(batches))
+        return self.conclude(self.prepare(self.decode(batches)))
 
     @inline
     def decode(self, batches: Sequence[EntryBatch]) -> Decoded:
@@ -152,15 +160,27 @@ class Judge:
             )
 
     @inline
-    def conclude(self, decoded: Decoded) -> CommitBatch:
+    def prepare(self, decoded: Decoded) -> Prepared:
+        """What detectors can do with the events alone. Blocks."""
+        with self._timed("match"):
+            inspections = {
+                detector.name: self._prepared(detector, detector.name, decoded.events)
+                for detector in self._detectors
+                if isinstance(detector, Preparing)
+            }
+        return Prepared(decoded, inspections)
+
+    @inline
+    def conclude(self, prepared: Prepared) -> CommitBatch:
         """Detect and analyse; everything that becomes true together. Blocks."""
+        decoded = prepared.decoded
         events = decoded.events
         findings: list[Finding] = []
         state = dict(decoded.state)
         with self._timed("detect"):
             now = self._clock.now()
             for detector in self._detectors:
-                findings += self._inspect(detector, events, now)
+                findings += self._inspect(detector, prepared, now)
                 state |= _state_of(detector)
         with self._timed("analyse"):
             for analyser in self._analysers:
@@ -228,9 +248,19 @@ class Judge:
                 return undecoded(batches[0])
             return pl.concat([self._decode([batch]) for batch in batches])
 
-    def _inspect(self, detector: Detector, events: pl.DataFrame, now: datetime) -> list[Finding]:
+    def _prepared(self, detector: Preparing, name: str, events: pl.DataFrame) -> Inspection | None:
         try:
-            return detector.inspect(events, now)
+            return detector.prepare(events)
+        except Exception as error:
+            self._note_failure(name, error)
+            return None
+
+    def _inspect(self, detector: Detector, prepared: Prepared, now: datetime) -> list[Finding]:
+        try:
+            if detector.name not in prepared.inspections:
+                return detector.inspect(prepared.decoded.events, now)
+            inspection = prepared.inspections[detector.name]
+            return [] if inspection is None else inspection(now)
         except Exception as error:
             self._note_failure(detector.name, error)
             return []

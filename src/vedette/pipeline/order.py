@@ -1,7 +1,7 @@
 """The way of one batch: entries → events → findings → committed → told.
 
-Decoding runs in one thread, detection and analysis in another, the store's commit in a third, so that a batch is
-decoded while the ones before it are judged and written. In a backlog several batches share a commit. Nothing is told
+Decoding runs in one thread, matching in another, windows and analysis in a third, the store's commit in a fourth, so
+that a batch is decoded while the ones before it are judged and written. In a backlog several batches share a commit. Nothing is told
 before it is committed, and no batch is given up: when the store refuses, the same batch is tried again until it takes
 it, and the full queue stops the readers.
 """
@@ -23,7 +23,7 @@ import structlog
 from vedette.model.batches import CommitBatch, Committed
 from vedette.model.errors import StoreBroken, StoreError, StoreFull
 from vedette.model.health import HealthState, PartHealth
-from vedette.pipeline.judge import Decoded, Judge, Trouble
+from vedette.pipeline.judge import Decoded, Judge, Prepared, Trouble
 
 if TYPE_CHECKING:
     from vedette.model.clock import Clock
@@ -89,15 +89,18 @@ class Pipeline:
     async def run(self) -> None:
         """Take, judge, commit, tell; returns when the queue is closed and everything is committed."""
         decoded: asyncio.Queue[Decoded | None] = asyncio.Queue(maxsize=1)
+        prepared: asyncio.Queue[Prepared | None] = asyncio.Queue(maxsize=1)
         ready: asyncio.Queue[_Ready | None] = asyncio.Queue(maxsize=1)
         with (
             ThreadPoolExecutor(1, "decode") as decoding,
+            ThreadPoolExecutor(1, "match") as matching,
             ThreadPoolExecutor(1, "judge") as judging,
             ThreadPoolExecutor(1, "commit") as commits,
         ):
             await all_or_none(
                 self._decode_all(decoded, decoding),
-                self._judge_all(decoded, ready, judging),
+                self._prepare_all(decoded, prepared, matching),
+                self._judge_all(prepared, ready, judging),
                 self._commit_all(ready, commits),
             )
 
@@ -127,9 +130,21 @@ class Pipeline:
             del batches
         await decoded.put(None)
 
-    async def _judge_all(
+    async def _prepare_all(
         self,
         decoded: asyncio.Queue[Decoded | None],
+        prepared: asyncio.Queue[Prepared | None],
+        matching: ThreadPoolExecutor,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while (item := await decoded.get()) is not None:
+            await prepared.put(await loop.run_in_executor(matching, self._judge.prepare, item))
+            del item
+        await prepared.put(None)
+
+    async def _judge_all(
+        self,
+        prepared: asyncio.Queue[Prepared | None],
         ready: asyncio.Queue[_Ready | None],
         judging: ThreadPoolExecutor,
     ) -> None:
@@ -138,14 +153,14 @@ class Pipeline:
         while True:
             try:
                 async with asyncio.timeout_at(next_tick):
-                    item = await decoded.get()
+                    item = await prepared.get()
             except TimeoutError:
                 pass
             else:
                 if item is None:
                     break
                 batch = await loop.run_in_executor(judging, self._judge.conclude, item)
-                await ready.put(_Ready(batch, item.first_read))
+                await ready.put(_Ready(batch, item.decoded.first_read))
                 del item, batch
             if loop.time() >= next_tick:
                 next_tick = loop.time() + _TICK_SECONDS
