@@ -12,6 +12,7 @@ import pytest
 
 from support.events import finding
 from vedette.detection import Detector, default_detectors
+from vedette.detection.contract import Inspection
 from vedette.formats import FormatEngine, load_library
 from vedette.model.batches import CommitBatch, Committed
 from vedette.model.clock import SystemClock
@@ -266,6 +267,48 @@ async def test_a_batch_without_lines_still_moves_the_position_and_carries_its_no
     await setup.run(replace(entries([]), notes=(note,)))
     assert setup.store.positions("auth")
     assert list(setup.store.notes("auth")) == [note]
+
+
+class Scout:
+    """Looks ahead, and stumbles over the first batch."""
+
+    name = "scout"
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+
+    def inspect(self, events: pl.DataFrame, now: datetime) -> list[Finding]:
+        raise AssertionError("it was prepared")
+
+    def prepare(self, events: pl.DataFrame) -> Inspection:
+        texts = events["event.original"].to_list()
+        if "first" in texts:
+            raise ValueError("stumbled")
+
+        def inspection(now: datetime) -> list[Finding]:
+            self.seen.append(texts)
+            return [finding(f"f-{texts[0]}")]
+
+        return inspection
+
+    def snapshot(self) -> bytes | None:
+        return None
+
+    def restore(self, state: bytes) -> None: ...
+
+
+async def test_what_a_detector_does_ahead_is_finished_in_order_and_may_fail_alone() -> None:
+    scout = Scout()
+    setup = Setup(MemoryStore(clock=CLOCK), detectors=(scout,))
+    setup.queue = RealtimeIngestionQueue(clock=CLOCK, max_bytes=10**6, batch_bytes=1, max_age_seconds=0)
+    setup.pipeline = Pipeline(
+        queue=setup.queue, judge=setup.judge, store=setup.store, tell=setup.told.append, clock=CLOCK
+    )
+    await setup.run(*(entries([text], offset=100 * place) for place, text in enumerate(["first", "second", "third"])))
+    assert scout.seen == [["second"], ["third"]]
+    assert stored_texts(setup.store) == ["first", "second", "third"]
+    assert {each.id for told in setup.told for each in told.findings} == {"f-second", "f-third"}
+    assert "stumbled" in (setup.pipeline.health().reason or "")
 
 
 class Sentry:
