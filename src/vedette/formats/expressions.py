@@ -60,10 +60,11 @@ def contained(texts: pl.Series, patterns: Sequence[str]) -> list[pl.Series]:
     for row, text in enumerate(listed):
         if text is not None:
             places = together.search(text.encode())
+            if places is None:
+                unsaid.append(row)
+                continue
             for place in places:
                 found[place][row] = True
-            if not places:
-                unsaid.append(row)
     rows = pl.Series(unsaid, dtype=pl.UInt32)
     told = []
     for place, pattern in enumerate(patterns):
@@ -79,9 +80,9 @@ def contained(texts: pl.Series, patterns: Sequence[str]) -> list[pl.Series]:
 
 @dataclass(frozen=True, slots=True)
 class _Together:
-    """Expressions as one. `search` gives the places of those found; none, too, where its memory did not do."""
+    """Expressions as one. `search` gives the places of those found; None where its memory did not do."""
 
-    search: Callable[[bytes], Sequence[int]]
+    search: Callable[[bytes], Sequence[int] | None]
     left_out: frozenset[int]
 
 
@@ -103,11 +104,17 @@ def _kept_together(patterns: tuple[str, ...]) -> _Together | None:
     if not added:
         return None
     try:
+        expressions.Add("")  # found in every text: where it is not, the engine gave up and says nothing else
         expressions.Compile()
     except re2.error:
         return None
-    left_out = frozenset(range(len(patterns))) - set(added)
-    return _Together(lambda text: [added[number] for number in expressions.Match(text) or ()], left_out)
+    always = len(added)
+
+    def search(text: bytes) -> Sequence[int] | None:
+        numbers = expressions.Match(text)
+        return None if numbers is None else [added[number] for number in numbers if number != always]
+
+    return _Together(search, frozenset(range(len(patterns))) - set(added))
 
 
 @functools.lru_cache(maxsize=_MOST_KEPT)

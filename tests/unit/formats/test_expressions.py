@@ -35,9 +35,8 @@ def test_all_shapes_at_once_say_what_each_says() -> None:
         assert found.to_list() == texts.str.contains(shape).to_list(), shape
 
 
-def test_texts_that_nothing_was_found_in_at_once_are_asked_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine says the same where there is nothing and where its memory did not do."""
-    out_of_memory = expressions._Together(lambda _: [], left_out=frozenset())
+def test_texts_that_cannot_be_asked_for_all_at_once_are_asked_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    out_of_memory = expressions._Together(lambda _: None, left_out=frozenset())
     monkeypatch.setattr(expressions, "_kept_together", lambda _: out_of_memory)
     told = contained(pl.Series(["a1", None, "b", "c1"]), ["[ab]", "1$"])
     assert [one.to_list() for one in told] == [[True, None, True, False], [True, None, False, True]]
