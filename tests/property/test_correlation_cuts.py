@@ -305,6 +305,8 @@ def test_rules_over_rules_and_single_rules_are_the_same_however_the_stream_is_cu
         together("event_count", "a", conditions=(("gte", 3),), identifier="many"),
         together("temporal_ordered", "many", "b", identifier="then", generate=True),
         together("event_count", "many", by=("host.name",), conditions=(("gte", 2),), seconds=300, identifier="spread"),
+        together("event_count", "a", conditions=(("gte", 2),), seconds=200, identifier="long"),
+        together("event_count", "long", by=("host.name",), conditions=(("gte", 2),), seconds=60, identifier="at once"),
         together("event_count", "b", conditions=(("lt", 2),), identifier="few"),
         together("event_count", "few", conditions=(("gte", 1),), seconds=300, identifier="few told"),
         together("event_count", "few", conditions=(("lt", 3),), seconds=300, identifier="few fews", generate=True),
@@ -312,6 +314,22 @@ def test_rules_over_rules_and_single_rules_are_the_same_however_the_stream_is_cu
     whole = found_in_pieces(rules, rows, [], restarts=False, ends=True)
     cuts = data.draw(st.sets(st.integers(0, len(rows)), max_size=12))
     assert found_in_pieces(rules, rows, cuts, restarts=data.draw(st.booleans()), ends=True) == whole
+
+
+def test_rules_over_rules_hear_of_several_keys_in_the_order_of_events() -> None:
+    """One address is told at 2 s and, as it goes on, at 150 s; another at 50 s, within a minute of the first."""
+    rows = [
+        event(seconds, source_ip=f"203.0.113.{1 if seconds < 9 or seconds > 99 else 2}")
+        for seconds in (0, 1, 2, 48, 49, 50, 150)
+    ]
+    rules: list[DetectionRule | CorrelationRule] = [
+        on("a"),
+        together("event_count", "a", conditions=(("gte", 3),), seconds=200, identifier="many"),
+        together("event_count", "many", by=("host.name",), conditions=(("gte", 2),), seconds=60, identifier="spread"),
+    ]
+    whole = found_in_pieces(rules, rows, [], restarts=False)
+    assert [finding.entity for finding in whole.values()] == [{"host.name": "bastion"}]
+    assert found_in_pieces(rules, rows, range(len(rows)), restarts=True) == whole
 
 
 @pytest.mark.parametrize("name", ["value_count", "temporal", "temporal_ordered", "value_sum", "value_percentile"])

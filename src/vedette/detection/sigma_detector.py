@@ -16,11 +16,11 @@ from vedette.detection.correlation.attempts import Attempts
 from vedette.detection.correlation.correlator import Correlator, Told, Witness
 from vedette.detection.correlation.gauges import STATISTICS, TEMPORAL
 from vedette.detection.correlation.marks import EndOfInput, Marks
-from vedette.detection.correlation.sightings import KEY_SEPARATOR, Batch, FieldValues, Sighting
+from vedette.detection.correlation.sightings import KEY_SEPARATOR, Askers, Batch, FieldValues, Sighting
 from vedette.detection.correlation.single import SingleWindows
 from vedette.detection.correlation.tally import MAX_TEXT, cut
 from vedette.detection.rule_findings import finding_of
-from vedette.detection.sigma.rules import CorrelationRule, RuleSet
+from vedette.detection.sigma.rules import CorrelationRule, DetectionRule, LogSource, RuleSet
 from vedette.model.events import EVENT_SCHEMA
 from vedette.model.findings import Evidence, Finding
 
@@ -125,6 +125,7 @@ class SigmaDetector:
         self._single.use(rules.detections)
         self._attempts.keep(set(self._ids))
         self._correlators = self._made(ordered)
+        self._askers = _askers(rules.detections, self._places, ordered)
         self._silent = silent
         self._changed = True
 
@@ -137,7 +138,7 @@ class SigmaDetector:
         if matches.is_empty() and not waits:
             return []
         self._changed = True
-        batch = Batch(events, matches, self._rules.detections, self._field_values)
+        batch = Batch(events, matches, self._rules.detections, self._field_values, self._askers)
         if waits:
             self._marks.read(batch.all_facts)
         wall = _microseconds(now)
@@ -152,7 +153,7 @@ class SigmaDetector:
             return []
         self._changed = True
         nothing = EVENT_SCHEMA.to_frame()
-        batch = Batch(nothing, self._matcher.match(nothing), self._rules.detections, self._field_values)
+        batch = Batch(nothing, self._matcher.match(nothing), self._rules.detections, self._field_values, self._askers)
         end = EndOfInput(None if until is None else _microseconds(until))
         return self._take_correlations(batch, _microseconds(now), now, end=end)
 
@@ -394,6 +395,23 @@ def _each_event_once(rule: CorrelationRule, frames: Sequence[pl.DataFrame]) -> l
     if rule.type in TEMPORAL:
         return [frame.with_columns(weight=pl.when(is_first).then("weight").otherwise(0))]
     return [frame.filter(is_first)]
+
+
+def _askers(
+    rules: Sequence[DetectionRule], places: Mapping[str, int], correlations: Sequence[CorrelationRule]
+) -> Askers:
+    """Of which rules the correlations ask a field, so that it is looked up once for all of them."""
+    askers: dict[tuple[LogSource, str], dict[int, None]] = {}
+    for correlation in correlations:
+        for identifier in correlation.rules:
+            if identifier not in places:
+                continue
+            rule = rules[places[identifier]]
+            names = [*correlation.group_by, *filter(None, [correlation.value_field])]
+            asked = [correlation.aliases.get(name, {}).get(identifier, name) for name in names]
+            for name in (*asked, *rule.own.attempt, *filter(None, [rule.own.weight])):
+                askers.setdefault((rule.logsource, name), {})[places[identifier]] = None
+    return {wanted: list(of_rules) for wanted, of_rules in askers.items()}
 
 
 def _in_order(rules: Sequence[CorrelationRule], detections: Collection[str]) -> list[CorrelationRule]:

@@ -18,6 +18,7 @@ _STRETCH: Final = 300_000_000
 """Process ids come round again: what is further apart is another attempt."""
 _MAX_WEIGHT: Final = 1_000
 MAX_IN_PROGRESS: Final = 2_048
+_LINE: Final = ("login", "action", "lines")
 
 
 class Attempts:
@@ -41,7 +42,7 @@ class Attempts:
         if not rule.own.attempt:
             return rows.get_column("lines")
         shared = [batch.field(place, name).alias(f"share{at}") for at, name in enumerate(rule.own.attempt)]
-        action = batch.events_of(place).get_column("event.action").alias("action")
+        action = batch.column(place, "event.action").alias("action")
         return self._first_told(rule.id, rows.with_columns(*shared, action))
 
     def keep(self, rule_ids: set[str]) -> None:
@@ -62,58 +63,51 @@ class Attempts:
         }
 
     def _first_told(self, rule_id: str, rows: pl.DataFrame) -> pl.Series:
-        """The n-th line of an action opens the n-th attempt unless another action already has."""
+        """The n-th line of an action opens the n-th attempt unless another action already has.
+
+        Row by row: most attempts leave two lines or three, and for so many small groups windows in columns cost more.
+        """
         logins = self._logins.setdefault(rule_id, {})
         others = [pl.col(name).fill_null("") for name in rows.columns if name.startswith("share")][1:]
-        rows = rows.with_columns(
+        rows = rows.select(
+            "time",
+            "lines",
             pl.col("action").fill_null(""),
-            login=pl.concat_str(pl.col("time") // _STRETCH, "share0", *others, separator="\t"),
+            pl.col("share0").is_null().alias("is_alone"),
+            pl.concat_str(pl.col("time") // _STRETCH, "share0", *others, separator="\t").alias("login"),
         )
-        rows = _with_known(rows, logins).with_columns(
-            rank=pl.when(pl.col("login").is_not_null()).then(
-                pl.col("lines").cum_sum().over("login", "action") + pl.col("before")
-            )
-        )
-        self._remember(logins, rows)
-        highest = pl.max_horizontal(pl.col("rank").cum_max().shift(1).over("login").fill_null(0), "most")
-        first_told = pl.when(pl.col("share0").is_null()).then("lines").otherwise(pl.col("rank") - highest).clip(0)
-        return rows.select(first_told.alias("weight")).get_column("weight")
-
-    def _remember(self, logins: dict[str, dict[str, int]], rows: pl.DataFrame) -> None:
-        ranked = rows.group_by("login", "action", maintain_order=True).agg(pl.col("rank").max(), pl.col("time").max())
-        for login, action, rank, time in ranked.iter_rows():
+        weights: list[int | None] = []
+        previous = ""
+        for login, action, lines in zip(*(rows.get_column(name).to_list() for name in _LINE), strict=True):
             if login is None:
+                weights.append(None)
                 continue
-            ranks = logins.pop(login, {})
-            ranks[action] = rank
-            logins[login] = ranks
-            self._newest = max(self._newest, time)
+            ranks = logins.get(login)
+            if ranks is None:
+                logins[login] = {action: lines}
+                previous = login
+                weights.append(lines)
+                continue
+            highest = max(ranks.values())
+            rank = ranks[action] = ranks.get(action, 0) + lines
+            weights.append(rank - highest if rank > highest else 0)
+            if login != previous:
+                logins[login] = logins.pop(login)
+                previous = login
+        newest = rows.get_column("time").filter(rows.get_column("login").is_not_null()).max()
+        self._newest = max(self._newest, newest if isinstance(newest, int) else 0)
+        self._give_up(logins)
+        weight = pl.Series("weight", weights, dtype=pl.Int64)
+        return weight.zip_with(~rows.get_column("is_alone"), rows.get_column("lines"))
+
+    def _give_up(self, logins: dict[str, dict[str, int]]) -> None:
+        """Drop what is over once there are too many, then, counted, what is too much."""
         if len(logins) <= self._max:
             return
         oldest = self._newest // _STRETCH - 1
         for login in [one for one in logins if int(one.partition("\t")[0]) < oldest]:
             del logins[login]
-        for login in list(logins)[: max(0, len(logins) - self._max)]:
+        surplus = max(0, len(logins) - self._max)
+        for login in list(logins)[:surplus]:
             del logins[login]
-            self.evicted += 1
-
-
-def _with_known(rows: pl.DataFrame, logins: dict[str, dict[str, int]]) -> pl.DataFrame:
-    """Add `before`, the rank of the same action so far, and `most`, that of any action of the attempt."""
-    known = [
-        (login, action, rank, max(logins[login].values()))
-        for login in rows.get_column("login").unique().to_list()
-        if login in logins
-        for action, rank in logins[login].items()
-    ]
-    if not known:
-        zero = pl.lit(0, dtype=pl.Int64)
-        return rows.with_columns(before=zero, most=zero)
-    schema = {"login": pl.String, "action": pl.String, "before": pl.Int64, "most": pl.Int64}
-    frame = pl.DataFrame(known, schema=schema, orient="row")
-    most = frame.select("login", "most").unique()
-    return (
-        rows.join(frame.drop("most"), on=["login", "action"], how="left", maintain_order="left")
-        .join(most, on="login", how="left", maintain_order="left")
-        .with_columns(pl.col("before", "most").fill_null(0))
-    )
+        self.evicted += surplus

@@ -17,6 +17,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -33,6 +34,7 @@ MAX_KEYS: Final = 4_096
 _MAX_EPISODES_PER_KEY: Final = 16
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _MICROSECONDS: Final = 1_000_000
+_place: Final = attrgetter("row", "key")
 
 
 class Told(NamedTuple):
@@ -103,23 +105,10 @@ class Correlator:
 
     def take(self, frame: pl.DataFrame, witness: Witness) -> tuple[list[Tally], list[Told]]:
         """Findings that are new or have grown, and what the rules over this one are told. `frame` has the columns of
-        a Sighting, in order of arrival."""
+        a Sighting, in order of arrival; so are the moments told, whatever their keys."""
         told: list[Told] = []
-        if self.waits:
-            return self._take_terms(frame, witness, told), told
-        if frame.is_empty():
-            return [], told
-        grown: dict[str, Tally] = {}
-        frame = self._without_passing(frame, witness.wall)
-        stretches = runs(frame, self._span.reach)
-        table = Table(frame, stretches)
-        for run in stretches:
-            for episode in self._take_run(run, table, witness, told):
-                if episode.tally is not None:
-                    grown[episode.tally.id] = episode.tally
-            self._newest = max(self._newest, min(run.high, witness.wall + self._span.reach))
-        self._forget(witness.wall)
-        return list(grown.values()), told
+        tallies = self._take_terms(frame, witness, told) if self.waits else self._take_episodes(frame, witness, told)
+        return tallies, sorted(told, key=_place)
 
     def to_text(self) -> str:
         """The windows as JSON. What has not changed is not written again."""
@@ -163,6 +152,21 @@ class Correlator:
         return frame.filter(stays)
 
     # --- conditions that hold as soon as enough has come -----------------------------------------------
+
+    def _take_episodes(self, frame: pl.DataFrame, witness: Witness, told: list[Told]) -> list[Tally]:
+        if frame.is_empty():
+            return []
+        grown: dict[str, Tally] = {}
+        frame = self._without_passing(frame, witness.wall)
+        stretches = runs(frame, self._span.reach)
+        table = Table(frame, stretches)
+        for run in stretches:
+            for episode in self._take_run(run, table, witness, told):
+                if episode.tally is not None:
+                    grown[episode.tally.id] = episode.tally
+            self._newest = max(self._newest, min(run.high, witness.wall + self._span.reach))
+        self._forget(witness.wall)
+        return list(grown.values())
 
     def _take_run(self, run: Run, table: Table, witness: Witness, told: list[Told]) -> Iterator[Episode]:
         known = self._touch(run.key)

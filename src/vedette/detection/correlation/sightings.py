@@ -5,9 +5,9 @@ A *sighting* is a row that a rule matched, or a moment at which a correlation th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import polars as pl
 
@@ -19,12 +19,17 @@ KEY_SEPARATOR: Final = "\x1f"
 _SMALL: Final = 4_096
 _FEW: Final = 48
 _FIRST_CHUNK: Final = 32
+_NEARLY_ALL: Final = 1.3
 
 
 class FieldValues(Protocol):
     """The values of a field as a rule names it, one String a row."""
 
     def __call__(self, events: pl.DataFrame, field: str, *, logsource: LogSource | None = None) -> pl.Series: ...
+
+
+Askers: TypeAlias = Mapping[tuple[LogSource, str], Sequence[int]]
+"""The places of the rules of which a field is asked, by the log source whose words its name is one of."""
 
 
 class Sighting(NamedTuple):
@@ -63,17 +68,26 @@ class Batch:
     """The events of a batch by the rule that matched them. What is looked up once is kept until the batch is done."""
 
     def __init__(
-        self, events: pl.DataFrame, matches: pl.DataFrame, rules: Sequence[DetectionRule], field_values: FieldValues
+        self,
+        events: pl.DataFrame,
+        matches: pl.DataFrame,
+        rules: Sequence[DetectionRule],
+        field_values: FieldValues,
+        askers: Askers,
     ) -> None:
         self.events = events
         self._rules = rules
         self._field_values = field_values
+        self._askers = askers
         grouped = matches.group_by("rule", maintain_order=True).agg("row")
         self._rows: dict[int, pl.Series] = dict(zip(grouped["rule"].to_list(), grouped["row"], strict=True))
         self._all_facts: pl.DataFrame | None = None
         self._facts: dict[int, pl.DataFrame] = {}
-        self._events_of: dict[int, pl.DataFrame] = {}
         self._fields: dict[tuple[int, str], pl.Series] = {}
+        self._shared: dict[tuple[LogSource, str], tuple[pl.Series, pl.Series]] = {}
+        self._about: dict[LogSource, tuple[pl.Series, pl.DataFrame]] = {}
+        self._unions: dict[tuple[int, ...], pl.Series] = {}
+        self._places: dict[tuple[int, int], pl.Series] = {}
 
     @property
     def places(self) -> Iterator[int]:
@@ -96,21 +110,55 @@ class Batch:
             self._facts[place] = self.all_facts[self._rows[place]]
         return self._facts[place]
 
-    def events_of(self, place: int) -> pl.DataFrame:
-        """The events that a rule matched."""
-        if place not in self._events_of:
-            rows = self._rows[place]
-            self._events_of[place] = self.events if rows.len() == self.events.height else self.events[rows]
-        return self._events_of[place]
+    def column(self, place: int, name: str) -> pl.Series:
+        """A column of the events that a rule matched."""
+        return self.events.get_column(name).gather(self._rows[place])
 
     def field(self, place: int, name: str) -> pl.Series:
         """Values of a field on the rows that a rule matched, the first MAX_NAME characters of each."""
         wanted = place, name
         if wanted not in self._fields:
-            logsource = self._rules[place].logsource
-            values = self._field_values(self.events_of(place), name, logsource=logsource)
-            self._fields[wanted] = values.str.head(MAX_NAME)
+            rows, values = self._shared_by_all(self._rules[place].logsource, name, place)
+            is_all = self._rows[place].len() == rows.len()
+            self._fields[wanted] = values if is_all else values.gather(self._places_in(rows, place))
         return self._fields[wanted]
+
+    def _shared_by_all(self, logsource: LogSource, name: str, place: int) -> tuple[pl.Series, pl.Series]:
+        """Values of a field on the rows of all rules of which it is asked, and these rows, in order."""
+        wanted = logsource, name
+        if wanted not in self._shared:
+            places = [one for one in self._askers.get(wanted, (place,)) if one in self._rows]
+            rows, events = self._around(logsource, self._union(tuple(places)))
+            values = self._field_values(events, name, logsource=logsource)
+            self._shared[wanted] = rows, _cut(values)
+        return self._shared[wanted]
+
+    def _around(self, logsource: LogSource, rows: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
+        """The events to look a field up on, and their rows: all that rules about the log source matched where that is
+        not many more, as looking up costs less than picking out."""
+        if logsource not in self._about:
+            about = self._union(tuple(one for one in self._rows if self._rules[one].logsource == logsource))
+            self._about[logsource] = about, self._picked(about)
+        about, events = self._about[logsource]
+        return (about, events) if rows.len() * _NEARLY_ALL >= about.len() else (rows, self._picked(rows))
+
+    def _places_in(self, rows: pl.Series, place: int) -> pl.Series:
+        """Where the rows of a rule stand among others, which hold them all and are kept as long as the batch."""
+        wanted = id(rows), place
+        if wanted not in self._places:
+            self._places[wanted] = rows.search_sorted(self._rows[place])
+        return self._places[wanted]
+
+    def _picked(self, rows: pl.Series) -> pl.DataFrame:
+        return self.events if rows.len() == self.events.height else self.events[rows]
+
+    def _union(self, places: tuple[int, ...]) -> pl.Series:
+        """The rows that any of these rules matched, in order."""
+        if len(places) == 1:
+            return self._rows[places[0]]
+        if places not in self._unions:
+            self._unions[places] = pl.concat([self._rows[one] for one in places]).unique().sort()
+        return self._unions[places]
 
     def field_of_row(self, row: int, name: str) -> str | None:
         """The value of a field on one event, whichever rule matched it."""
@@ -257,6 +305,11 @@ def runs(frame: pl.DataFrame, is_near: int | None) -> list[Run]:
         time.max().alias("high"),
     )
     return [Run(key, *row[-5:]) for key, *row in grouped.iter_rows()]
+
+
+def _cut(values: pl.Series) -> pl.Series:
+    longest = values.str.len_bytes().max()
+    return values.str.head(MAX_NAME) if isinstance(longest, int) and longest > MAX_NAME else values
 
 
 def _texts(values: Sequence[str | float | None] | Iterator[str | float | None]) -> list[str | None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
 
-from support.correlating import NOW, detector_of, event, frame, on, together
+from support.correlating import NOW, column_values, detector_of, event, frame, on, together
 from vedette.detection.correlation import gauges
 
 ROWS = 3_000
@@ -37,3 +38,27 @@ def test_records_that_jump_back_in_time_are_measured_a_few_times_each(
     rows = [event(number * 367 % 600, user_name=f"user{number % 50}") for number in range(ROWS)]
     assert detector.inspect(frame(rows), NOW) == []
     assert measured < 4 * ROWS
+
+
+def test_a_field_is_looked_up_once_for_all_rules_that_are_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def looked_up(events: pl.DataFrame, field: str, **more: Any) -> pl.Series:
+        asked.append((field, events.height))
+        return column_values(events, field, **more)
+
+    monkeypatch.setattr("support.correlating.column_values", looked_up)
+    many = (("gte", 2),)
+    detector = detector_of(
+        *(on(letter) for letter in "abcd"),
+        together("event_count", "a", "b", conditions=many),
+        together("value_count", "b", conditions=many, value_field="user.name", identifier="users"),
+        together("event_count", "c", conditions=many, identifier="c alone"),
+    )
+    rows = [
+        event(number, action, source_ip=f"203.0.113.{number % 2}", user_name=f"user{number}")
+        for number, action in enumerate("abdcbacdddddddddddd")
+    ]
+    findings = [one for one in detector.inspect(frame(rows), NOW) if one.title.startswith("Together")]
+    assert sorted(asked) == [("source.ip", 6), ("user.name", 2)]
+    assert [(one.entity["source.ip"], one.event_count) for one in findings] == [("203.0.113.0", 2), ("203.0.113.1", 2)]
