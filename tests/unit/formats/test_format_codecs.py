@@ -85,6 +85,39 @@ def test_broken_object_is_no_json_line(line: str) -> None:
     assert columns_of(line)["log.format"] == "plain"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        pytest.param(r"\ud83d\ude00!", "😀!", id="both halves"),
+        pytest.param(r"a\ud83d", "a\ufffd", id="first half"),
+        pytest.param(r"\uDE00 b", "\ufffd b", id="second half"),
+        pytest.param(r"\ud83d\ud83d\ude00", "\ufffd😀", id="half before a whole"),
+        pytest.param(r"C:\\ud83d", r"C:\ud83d", id="an escaped backslash"),
+        pytest.param(r"\\\ud83d", "\\\ufffd", id="a backslash before half a letter"),
+    ],
+)
+def test_half_letters_make_no_line_unreadable(written: str, read: str) -> None:
+    """Loggers write names that are no Unicode, and texts cut within a letter, with half of a pair of escapes."""
+    lines = ['{"msg":"before"}', f'{{"msg":"{written}","user":"{written}"}}', '{"msg":"x","user":{"name":"bob"}}']
+    events = FormatEngine(load_library()).decode([batch_of(lines)])
+    assert events["parse.status"].to_list() == ["parsed"] * 3
+    assert events["message"].to_list() == ["before", read, "x"]
+    assert events["event.original"].to_list() == lines
+    assert [json.loads(text).get("user") for text in events["fields"]] == [None, read, {"name": "bob"}]
+
+
+def test_half_letters_in_windows_events() -> None:
+    event = {
+        "Channel": "Security",
+        "EventID": 4625,
+        "TargetUserName": "b\ud800b",
+        "TimeCreated": "2026-11-24T10:00:00Z",
+    }
+    events = FormatEngine(load_library()).decode([batch_of([json.dumps(event)])])
+    assert events["log.format"].to_list() == ["windows-event"]
+    assert events["user.name"].to_list() == ["b\ufffdb"]
+
+
 def test_empty_object_is_its_own_message() -> None:
     assert columns_of("{}")["message"] == "{}"
 

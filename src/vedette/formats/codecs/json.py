@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,11 @@ from vedette.formats.codecs.line import LineFormat
 from vedette.formats.contract import ParseContext
 
 _OBJECT: Final = r'^\s*\{\s*(?:"|\})'
+_HALF: Final = r"\\u[dD][89a-fA-F]"
+_ESCAPES: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
 _MOST_KEYS: Final = 256
 _MOST_KEYS_ONE_BY_ONE: Final = 2_048
 _DEEPEST: Final = 8
@@ -41,13 +47,14 @@ class JsonFormat(LineFormat):
             looks &= lines.str.contains(self.definition.looks_like).fill_null(value=False)
         if not looks.any():
             return looks
+        lines = whole_letters(lines)
         if looks.all():
             return lines.str.json_path_match("$").is_not_null()
         valid = lines.to_frame("line").select(pl.when(looks).then("line").str.json_path_match("$").is_not_null())
         return valid.to_series()
 
     def split(self, lines: pl.Series, context: ParseContext) -> pl.DataFrame:
-        keys = self.definition.keys
+        keys, lines = self.definition.keys, whole_letters(lines)
         leaves = _decoded(lines)
         parts = _chosen_one_by_one(lines, keys) if leaves is None else _chosen(leaves, keys)
         if "message" not in parts.columns:
@@ -58,7 +65,21 @@ class JsonFormat(LineFormat):
         columns = super().parse_matching(lines, context)
         if self.definition.inner == "any":
             return columns
-        return columns.with_columns(lines.str.strip_chars().alias("fields"))
+        return columns.with_columns(whole_letters(lines).str.strip_chars().alias("fields"))
+
+
+def whole_letters(lines: pl.Series) -> pl.Series:
+    """Objects whose escapes all stand for letters. Half a letter (`\\ud83d` alone, of a text that was cut or of file names
+    that are no Unicode) would make the whole line unreadable; U+FFFD takes its place."""
+    has_halves = lines.str.contains(_HALF).fill_null(value=False)
+    if not has_halves.any():
+        return lines
+    rows = has_halves.arg_true()
+    return lines.scatter(rows, [_ESCAPES.sub(_whole, line) for line in lines.gather(rows)])
+
+
+def _whole(found: re.Match[str]) -> str:
+    return r"\ufffd" if found["half"] else found[0]
 
 
 def _decoded(lines: pl.Series) -> dict[str, pl.Series] | None:

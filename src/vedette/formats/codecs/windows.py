@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from vedette.formats.beginnings import Opening, all_of, opening
-from vedette.formats.codecs.json import texts_by_key
+from vedette.formats.codecs.json import texts_by_key, whole_letters
 from vedette.formats.codecs.keyed import Captures, KeyedFormat
 from vedette.formats.codecs.pairs import pairs_of_columns
 from vedette.formats.contract import ParseContext
@@ -87,6 +87,7 @@ class WindowsFormat(KeyedFormat):
             line="line", is_xml=is_xml.fill_null(value=False), is_json=is_json.fill_null(value=False)
         )
         if looks["is_json"].any():
+            looks = looks.with_columns(whole_letters(looks["line"]))
             looks = looks.with_columns(is_json=pl.when("is_json").then("line").str.json_path_match("$").is_not_null())
         return looks["is_xml"] | looks["is_json"]
 
@@ -102,7 +103,7 @@ class WindowsFormat(KeyedFormat):
         return pairs, {"user.name": _actors_of_group_changes(pairs, lines.len())}
 
     def _pairs_of_json(self, lines: pl.Series) -> pl.DataFrame:
-        texts = texts_by_key(lines)
+        texts = texts_by_key(whole_letters(lines))
         return pairs_of_columns(
             {
                 name: pl.DataFrame([texts[key].alias(key) for key in keys]).select(pl.coalesce(pl.all())).to_series()
