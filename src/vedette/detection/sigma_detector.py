@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 _STATE_VERSION: Final = 1
 _MAX_CLAUSES: Final = 6
+_NO_VALUE: Final = pl.Series("value", [None], dtype=pl.String)
 _SCHEMA: Final = pl.Schema(
     {
         "row": pl.UInt32,
@@ -258,7 +259,8 @@ class SigmaDetector:
         if self._exclusions is None or frame.is_empty():
             return frame
         pairs = frame.select(pl.lit(0, dtype=pl.UInt32).alias("rule"), "row")
-        return frame.filter(~self._exclusions([rule.id], pairs, batch.events, now))
+        is_excluded = self._exclusions([rule.id], pairs, batch.events, now)
+        return frame.filter(~is_excluded) if is_excluded.any() else frame
 
     def _sightings(
         self, rule: CorrelationRule, batch: Batch, told: Mapping[str, list[Told]], weights: dict[int, pl.Series]
@@ -322,25 +324,26 @@ def _of_rule(rule: CorrelationRule, part: int, batch: Batch, place: int, weight:
     names = [rule.aliases.get(name, {}).get(identifier, name) for name in rule.group_by]
     keys = [batch.field(place, name).alias(f"key{at}") for at, name in enumerate(names)]
     facts = batch.facts(place)
-    value = pl.Series("value", [None], dtype=pl.String).new_from_index(0, facts.height)
+    value = _NO_VALUE.new_from_index(0, facts.height)
     if rule.value_field:
         field = rule.aliases.get(rule.value_field, {}).get(identifier, rule.value_field)
         value = batch.field(place, field).alias("value")
         if rule.type in STATISTICS:
             value = value.cast(pl.Float64, strict=False)
-    frame = facts.hstack(
-        [
-            pl.Series("part", [part], dtype=pl.UInt8).new_from_index(0, facts.height),
-            weight.alias("weight"),
-            _joined(keys, facts.height),
-            value,
-        ]
-    )
+    columns = facts.get_columns()
+    columns += [
+        pl.Series("part", [part], dtype=pl.UInt8).new_from_index(0, facts.height),
+        weight.alias("weight"),
+        _joined(keys, facts.height),
+        value,
+    ]
+    of_name = {column.name: column for column in columns}
+    frame = pl.DataFrame([of_name[name] for name in Sighting._fields])
     if rule.type in STATISTICS:
         frame = frame.filter(pl.col("value").is_finite())
     elif rule.value_field and value.null_count():
         frame = frame.filter(pl.col("value").is_not_null())
-    return pl.DataFrame([frame.get_column(name) for name in Sighting._fields])
+    return frame
 
 
 def _joined(keys: Sequence[pl.Series], height: int) -> pl.Series:

@@ -18,6 +18,7 @@ _STRETCH: Final = 300_000_000
 """Process ids come round again: what is further apart is another attempt."""
 _MAX_WEIGHT: Final = 1_000
 MAX_IN_PROGRESS: Final = 2_048
+_ONE: Final = pl.Series("lines", [1], dtype=pl.Int64)
 _LINE: Final = ("login", "action", "lines")
 
 
@@ -33,9 +34,9 @@ class Attempts:
     def weigh(self, batch: Batch, place: int, rule: DetectionRule) -> pl.Series:
         """How many attempts each row that the rule matched tells of first."""
         facts = batch.facts(place)
+        lines = _ONE.new_from_index(0, facts.height)
         if not rule.own.attempt and not rule.own.weight:
-            return pl.repeat(1, facts.height, dtype=pl.Int64, eager=True)
-        lines = pl.repeat(1, facts.height, dtype=pl.Int64, eager=True)
+            return lines
         if rule.own.weight:
             lines = batch.field(place, rule.own.weight).cast(pl.Int64, strict=False).fill_null(1).clip(1, _MAX_WEIGHT)
         rows = facts.select("time").with_columns(lines.alias("lines"))

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from support.correlating import NOW, column_values, detector_of, event, frame, on, together
-from vedette.detection.correlation import gauges
+from vedette.detection.correlation import gauges, sightings
 
 ROWS = 3_000
 
@@ -56,9 +56,21 @@ def test_a_field_is_looked_up_once_for_all_rules_that_are_asked_for_it(monkeypat
         together("event_count", "c", conditions=many, identifier="c alone"),
     )
     rows = [
-        event(number, action, source_ip=f"203.0.113.{number % 2}", user_name=f"user{number}")
+        event(number, action, source_ip=f"203.0.113.{number % 3}", user_name=f"user{number}")
         for number, action in enumerate("abdcbacdddddddddddd")
     ]
     findings = [one for one in detector.inspect(frame(rows), NOW) if one.title.startswith("Together")]
     assert sorted(asked) == [("source.ip", 6), ("user.name", 2)]
-    assert [(one.entity["source.ip"], one.event_count) for one in findings] == [("203.0.113.0", 2), ("203.0.113.1", 2)]
+    seen = sorted((one.rule_id, one.entity["source.ip"], one.event_count) for one in findings)
+    assert seen == [("all", "203.0.113.1", 2), ("c alone", "203.0.113.0", 2), ("users", "203.0.113.1", 2)]
+
+
+def test_what_is_few_is_grouped_like_what_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    gaps = [0, 1, 30, 81, 5, -40, 200, -170, 3] * 9
+    times = [sum(gaps[:number]) for number in range(len(gaps))]
+    rows = pl.DataFrame({"key": [f"{number * number % 5}" for number in range(len(times))], "time": times})
+    of_few = [sightings.runs(rows, near) for near in (80, None)]
+    monkeypatch.setattr(sightings, "_ONE_BY_ONE", 0)
+    assert [sightings.runs(rows, near) for near in (80, None)] == of_few
+    assert len(of_few[0]) > 20
+    assert len(of_few[1]) == 3
