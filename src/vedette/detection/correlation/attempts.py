@@ -78,6 +78,7 @@ class Attempts:
             pl.concat_str(pl.col("time") // _STRETCH, "share0", *others, separator="\t").alias("login"),
         )
         weights: list[int | None] = []
+        highest: dict[str, int] = {}
         previous = ""
         for login, action, lines in zip(*(rows.get_column(name).to_list() for name in _LINE), strict=True):
             if login is None:
@@ -89,9 +90,13 @@ class Attempts:
                 previous = login
                 weights.append(lines)
                 continue
-            highest = max(ranks.values())
+            most = highest.get(login) or max(ranks.values())
             rank = ranks[action] = ranks.get(action, 0) + lines
-            weights.append(rank - highest if rank > highest else 0)
+            if rank > most:
+                weights.append(rank - most)
+                highest[login] = rank
+            else:
+                weights.append(0)
             if login != previous:
                 logins[login] = logins.pop(login)
                 previous = login

@@ -323,9 +323,14 @@ class Correlator:
 
     def _tell(self, episode: Episode, key: str, rows: Sequence[int], table: Table, told: list[Told]) -> None:
         heard = episode.told if episode.told is not None else episode.low
+        refresh = self._span.refresh
+        due = heard + refresh
+        if episode.high < due:
+            episode.told = heard
+            return
         for number, time in zip(rows, table.times(rows), strict=True):
-            if time >= heard + self._span.refresh:
-                heard = time
+            if time >= due:
+                heard, due = time, time + refresh
                 told.append(_told(next(table.rows([number])), key, weight=0))
         episode.told = heard
 

@@ -20,6 +20,7 @@ _SMALL: Final = 4_096
 _ONE_BY_ONE: Final = 1_024
 _FEW: Final = 48
 _FIRST_CHUNK: Final = 32
+_NAMES: Final = ("user", "host", "source", "address", "value")
 _NEARLY_ALL: Final = 1.3
 
 
@@ -224,16 +225,19 @@ class Table:
         rows = number.to_frame().with_row_index("run").explode("number")
         frame = self._columns[rows.get_column("number")].with_columns(rows.get_column("run"))
         counts = pl.col("weight") > 0
-        names = ("user", "host", "source", "address", "value")
+        names = [name for name in _NAMES if not _is_same(frame.get_column(name))]
         summed_up = frame.group_by("run", maintain_order=True).agg(
             pl.col("weight").filter(counts).sum(),
             pl.col("time").filter(counts).min().alias("low"),
             pl.col("time").filter(counts).max().alias("high"),
             *(pl.col(name).unique(maintain_order=True) for name in names),
         )
+        same = [pl.Series(name, [frame.get_column(name).head(1)]) for name in _NAMES if name not in names]
+        summed_up = summed_up.with_columns(one.new_from_index(0, summed_up.height) for one in same)
+        summed_up = summed_up.select("weight", "low", "high", *_NAMES)
         return [
             Summary(int(weight), _int(low), _int(high), users, hosts, sources, addresses, _texts(values))
-            for _, weight, low, high, users, hosts, sources, addresses, values in summed_up.iter_rows()
+            for weight, low, high, users, hosts, sources, addresses, values in summed_up.iter_rows()
         ]
 
     def summary(self, numbers: Sequence[int]) -> Summary:
@@ -246,10 +250,7 @@ class Table:
         rows = self._columns[list(numbers)]
         counted = rows.filter(pl.col("weight") > 0)
         times = counted.get_column("time")
-        names = (
-            rows.get_column(name).unique(maintain_order=True).to_list()
-            for name in ("user", "host", "source", "address", "value")
-        )
+        names = (rows.get_column(name).unique(maintain_order=True).to_list() for name in _NAMES)
         users, hosts, sources, addresses, values = names
         return Summary(
             int(counted.get_column("weight").sum()),
@@ -325,6 +326,11 @@ def _runs_of_few(keys: Sequence[str], times: Sequence[int], is_near: int | None)
         of_run = [times[number] for number in run]
         found.append(Run(key, run, of_run[0], of_run[-1], min(of_run), max(of_run)))
     return found
+
+
+def _is_same(values: pl.Series) -> bool:
+    """Whether all values are one. Most names of a file's records are, and need not be looked for run by run."""
+    return values.len() > 0 and bool(values.eq_missing(values.head(1)).all())
 
 
 def _cut(values: pl.Series) -> pl.Series:
