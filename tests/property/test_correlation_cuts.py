@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from statistics import mean, median
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.correlating import NOW, START, detector_of, event, found_in_pieces, frame, on, together
+from vedette.detection.correlation import sightings
 from vedette.detection.sigma.rules import (
     AllOccur,
     AnyOccurs,
@@ -264,6 +266,15 @@ def as_seen(findings: dict[str, Finding], rule: CorrelationRule) -> set[tuple[An
     }
 
 
+@contextmanager
+def grouped_in(*, columns: bool) -> Iterator[None]:
+    """As large batches are, however few the rows, or as small ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        for bound in ("_ONE_BY_ONE", "_SMALL", "_FEW"):
+            patch.setattr(sightings, bound, 0 if columns else getattr(sightings, bound))
+        yield
+
+
 def rules_with(rule: CorrelationRule) -> list[DetectionRule | CorrelationRule]:
     return [*(on(letter) for letter in "abc"), rule]
 
@@ -285,7 +296,8 @@ def test_a_correlation_equals_its_definition_however_the_stream_is_cut(
     expected = {(key, number, count) for key, _, number, count in reference.seen()}
 
     rules = [one for one in rules_with(rule) if one.id in (*rule.rules, rule.id)]
-    whole = found_in_pieces(rules, rows, [], restarts=False, ends=ends)
+    with grouped_in(columns=data.draw(st.booleans())):
+        whole = found_in_pieces(rules, rows, [], restarts=False, ends=ends)
     assert as_seen(whole, rule) == expected
     cuts = data.draw(st.sets(st.integers(0, len(rows)), max_size=12))
     assert found_in_pieces(rules, rows, cuts, restarts=data.draw(st.booleans()), ends=ends) == whole
@@ -311,7 +323,8 @@ def test_rules_over_rules_and_single_rules_are_the_same_however_the_stream_is_cu
         together("event_count", "few", conditions=(("gte", 1),), seconds=300, identifier="few told"),
         together("event_count", "few", conditions=(("lt", 3),), seconds=300, identifier="few fews", generate=True),
     ]
-    whole = found_in_pieces(rules, rows, [], restarts=False, ends=True)
+    with grouped_in(columns=data.draw(st.booleans())):
+        whole = found_in_pieces(rules, rows, [], restarts=False, ends=True)
     cuts = data.draw(st.sets(st.integers(0, len(rows)), max_size=12))
     assert found_in_pieces(rules, rows, cuts, restarts=data.draw(st.booleans()), ends=True) == whole
 
@@ -351,7 +364,8 @@ def test_crowded_windows_are_the_same_however_the_stream_is_cut(name: str, seed:
         rows.append(event(seconds - late, action, user_name=user, fields=fields))
     rules = [one for one in rules_with(rule) if one.id in (*rule.rules, rule.id)]
     whole, cut = detector_of(*rules), detector_of(*rules)
-    findings = {finding.id: finding for finding in whole.inspect(frame(rows), NOW)}
+    with grouped_in(columns=True):
+        findings = {finding.id: finding for finding in whole.inspect(frame(rows), NOW)}
     grown: dict[str, Finding] = {}
     for begin, end in itertools.pairwise([0, *sorted(random.sample(range(1, len(rows)), 12)), len(rows)]):
         grown |= {finding.id: finding for finding in cut.inspect(frame(rows[begin:end], begin), NOW)}

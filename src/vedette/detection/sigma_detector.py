@@ -394,6 +394,8 @@ def _each_event_once(rule: CorrelationRule, frames: Sequence[pl.DataFrame]) -> l
     if len(frames) < 2:
         return list(frames)
     frame = pl.concat(frames).sort("row", "part", maintain_order=True)
+    if (frame.get_column("row").diff() != 0).all():
+        return [frame]
     is_first = pl.struct("row", "key").is_first_distinct()
     if rule.type in TEMPORAL:
         return [frame.with_columns(weight=pl.when(is_first).then("weight").otherwise(0))]

@@ -133,7 +133,7 @@ class Correlator:
     def _without_passing(self, frame: pl.DataFrame, wall: int) -> pl.DataFrame:
         """The sightings, of a batch with more keys than are remembered, without those that would be begun only to be
         given up at its end: an attack from everywhere. They are counted as if they had been."""
-        if frame.height <= self._max_keys:
+        if frame.height <= self._max_keys or frame.get_column("key").n_unique() <= self._max_keys:
             return frame
         keys = (
             frame.select("key", "weight", "time", place=pl.int_range(pl.len(), dtype=pl.UInt32))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain, repeat
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import polars as pl
@@ -182,14 +183,17 @@ class Batch:
 
 class Table:
     """Sightings of one correlation by number. Fetched by stretches from a large table, of which few are asked for
-    singly; all at once from a small one or one with many keys, where that is cheaper than asking."""
+    singly; all at once from a small one or one with many keys, where that is cheaper than asking.
+
+    The frame has the columns of a Sighting, in their order.
+    """
 
     def __init__(self, frame: pl.DataFrame, runs: Sequence[Run] = ()) -> None:
-        self._columns = pl.DataFrame([frame.get_column(name) for name in Sighting._fields])
+        self._columns = frame
         is_asked_for_singly = frame.height <= _SMALL or len(runs) * _FEW > frame.height
         self._runs = runs
         self._run_of = {} if is_asked_for_singly else {id(run.rows): place for place, run in enumerate(runs)}
-        self._all = list(map(Sighting._make, self._columns.iter_rows())) if is_asked_for_singly else None
+        self._all = list(map(Sighting, *map(pl.Series.to_list, frame))) if is_asked_for_singly else None
 
     def rows(self, numbers: Sequence[int]) -> Iterator[Sighting]:
         """The sightings with these numbers, in this order, fetched as they are asked for."""
@@ -221,23 +225,21 @@ class Table:
     @cached_property
     def _wholes(self) -> list[Summary]:
         """The runs, each summed up, all in one go."""
-        number = pl.Series("number", [run.rows for run in self._runs], dtype=pl.List(pl.UInt32))
-        rows = number.to_frame().with_row_index("run").explode("number")
-        frame = self._columns[rows.get_column("number")].with_columns(rows.get_column("run"))
+        numbers = pl.Series(list(chain.from_iterable(run.rows for run in self._runs)), dtype=pl.UInt32)
+        places = chain.from_iterable(repeat(place, len(run.rows)) for place, run in enumerate(self._runs))
+        run_of_row = pl.zeros(numbers.len(), dtype=pl.UInt32, eager=True)
+        run_of_row.scatter(numbers, pl.Series(list(places), dtype=pl.UInt32))
+        frame = self._columns.with_columns(run_of_row.alias("run"))
         counts = pl.col("weight") > 0
-        names = [name for name in _NAMES if not _is_same(frame.get_column(name))]
         summed_up = frame.group_by("run", maintain_order=True).agg(
             pl.col("weight").filter(counts).sum(),
             pl.col("time").filter(counts).min().alias("low"),
             pl.col("time").filter(counts).max().alias("high"),
-            *(pl.col(name).unique(maintain_order=True) for name in names),
+            *(_distinct(frame, name) for name in _NAMES),
         )
-        same = [pl.Series(name, [frame.get_column(name).head(1)]) for name in _NAMES if name not in names]
-        summed_up = summed_up.with_columns(one.new_from_index(0, summed_up.height) for one in same)
-        summed_up = summed_up.select("weight", "low", "high", *_NAMES)
         return [
             Summary(int(weight), _int(low), _int(high), users, hosts, sources, addresses, _texts(values))
-            for weight, low, high, users, hosts, sources, addresses, values in summed_up.iter_rows()
+            for _, weight, low, high, users, hosts, sources, addresses, values in summed_up.iter_rows()
         ]
 
     def summary(self, numbers: Sequence[int]) -> Summary:
@@ -328,9 +330,11 @@ def _runs_of_few(keys: Sequence[str], times: Sequence[int], is_near: int | None)
     return found
 
 
-def _is_same(values: pl.Series) -> bool:
-    """Whether all values are one. Most names of a file's records are, and need not be looked for run by run."""
-    return values.len() > 0 and bool(values.eq_missing(values.head(1)).all())
+def _distinct(frame: pl.DataFrame, name: str) -> pl.Expr:
+    """The values of a run. Mostly host and source are the same for all, and the address is the key: one of them will do."""
+    values = frame.get_column(name)
+    is_one = values.eq_missing(values.head(1)).all() or values.equals(frame.get_column("key"))
+    return pl.col(name).head(1) if is_one else pl.col(name).unique(maintain_order=True)
 
 
 def _cut(values: pl.Series) -> pl.Series:
