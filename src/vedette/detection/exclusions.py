@@ -36,6 +36,10 @@ class ExclusionList:
         """From now on these, and no others."""
         self._exclusions = tuple(exclusions)
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._exclusions)
+
     def __call__(
         self, rule_ids: Sequence[str], matches: pl.DataFrame, events: pl.DataFrame, now: datetime
     ) -> pl.Series:

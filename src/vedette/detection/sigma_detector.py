@@ -60,7 +60,7 @@ class Matcher(Protocol):
 
 
 class Exclusions(Protocol):
-    """Tells which matches people excepted."""
+    """Tells which matches people excepted. One that is false excepts nothing and is not asked."""
 
     def __call__(
         self, rule_ids: Sequence[str], matches: pl.DataFrame, events: pl.DataFrame, now: datetime
@@ -133,7 +133,7 @@ class SigmaDetector:
     def inspect(self, events: pl.DataFrame, now: datetime, matches: pl.DataFrame | None = None) -> list[Finding]:
         """`matches`: what the matcher found in the events, where that was asked before."""
         matches = self._matcher.match(events) if matches is None else matches
-        if self._exclusions is not None and matches.height:
+        if self._exclusions and matches.height:
             matches = matches.filter(~self._exclusions(self._ids, matches, events, now))
         waits = any(correlator.waits for correlator in self._correlators)
         if matches.is_empty() and not waits:
@@ -256,7 +256,7 @@ class SigmaDetector:
     def _without_excluded(
         self, rule: CorrelationRule, frame: pl.DataFrame, batch: Batch, now: datetime
     ) -> pl.DataFrame:
-        if self._exclusions is None or frame.is_empty():
+        if not self._exclusions or frame.is_empty():
             return frame
         pairs = frame.select(pl.lit(0, dtype=pl.UInt32).alias("rule"), "row")
         is_excluded = self._exclusions([rule.id], pairs, batch.events, now)
