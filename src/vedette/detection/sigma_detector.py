@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 import polars as pl
 import structlog
+import zstandard
 
 from vedette.detection.correlation.attempts import Attempts
 from vedette.detection.correlation.correlator import Correlator, Told, Witness
@@ -170,15 +170,15 @@ class SigmaDetector:
             f'"attempts":{json.dumps(self._attempts.to_json(), separators=(",", ":"))},'
             f'"marks":{json.dumps(self._marks.to_json(), separators=(",", ":"))}}}'
         )
-        return zlib.compress(text.encode(), level=1)
+        return zstandard.compress(text.encode(), level=1)
 
     def restore(self, state: bytes) -> None:
         self._begin_anew()
         if not state:
             return
         try:
-            self._load(json.loads(zlib.decompress(state)))
-        except (zlib.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            self._load(json.loads(zstandard.decompress(state)))
+        except (zstandard.ZstdError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             self._begin_anew()
             log.warning("detector_state_unreadable", detector=self.name, reason=str(error))
 

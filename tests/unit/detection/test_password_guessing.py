@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -11,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import zstandard
 
 from vedette.detection.sigma.loading import load_rules
 from vedette.detection.sigma_detector import SigmaDetector
@@ -266,7 +266,7 @@ def test_a_long_siege_keeps_a_small_state() -> None:
 
 @pytest.mark.parametrize(
     "state",
-    [b"", b"nonsense", zlib.compress(b"{}"), zlib.compress(b'{"version":99}'), zlib.compress(b"[1]")],
+    [b"", b"nonsense", zstandard.compress(b"{}"), zstandard.compress(b'{"version":99}'), zstandard.compress(b"[1]")],
 )
 def test_an_unreadable_snapshot_starts_empty(state: bytes) -> None:
     at_work = detector()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
+import zstandard
 
 from support.correlating import (
     NOW,
@@ -41,7 +41,7 @@ THREE = together("event_count", "a", conditions=(("gte", 3),))
 
 
 def state_of(detector: SigmaDetector) -> Any:
-    return json.loads(zlib.decompress(detector.snapshot() or b""))
+    return json.loads(zstandard.decompress(detector.snapshot() or b""))
 
 
 def ids(findings: list[Finding]) -> list[str]:
@@ -253,7 +253,7 @@ def test_the_state_of_rules_that_are_gone_is_dropped() -> None:
 
 @pytest.mark.parametrize(
     "state",
-    [b"", b"nonsense", zlib.compress(b"{}"), zlib.compress(b'{"version":99}'), zlib.compress(b"[1]")],
+    [b"", b"nonsense", zstandard.compress(b"{}"), zstandard.compress(b'{"version":99}'), zstandard.compress(b"[1]")],
 )
 def test_an_unreadable_state_starts_empty(state: bytes) -> None:
     detector = detector_of(on("a"), THREE)
@@ -268,7 +268,7 @@ def test_a_state_that_is_damaged_inside_starts_empty_as_a_whole() -> None:
     detector.inspect(frame([event(0), event(1)]), NOW)
     state = state_of(detector)
     state["correlations"]["all"][1]["keys"] = {"x": {"e": [{"l": 1}], "t": []}}
-    detector.restore(zlib.compress(json.dumps(state).encode()))
+    detector.restore(zstandard.compress(json.dumps(state).encode()))
     assert detector.inspect(frame([event(2)], 2), NOW) == []
 
 
@@ -354,7 +354,7 @@ def test_a_window_that_never_fills_stays_small(kind: str, more: dict[str, Any]) 
     rows = [event(n / 10, user_name=f"user{n % 7}", fields=f'{{"bytes":"{n % 13}"}}') for n in range(20_000)]
     for begin in range(0, 20_000, 5_000):
         assert detector.inspect(frame(rows[begin : begin + 5_000], begin), NOW) == []
-    assert len(zlib.decompress(detector.snapshot() or b"")) < 600_000
+    assert len(zstandard.decompress(detector.snapshot() or b"")) < 600_000
 
 
 def test_endless_names_and_values_keep_the_state_small() -> None:
@@ -363,7 +363,7 @@ def test_endless_names_and_values_keep_the_state_small() -> None:
     detector = detector_of(on("a"), on("b"), rule)
     (finding,) = found(detector, rows)
     assert len(finding.entity["source.ip"]) < 500
-    assert len(zlib.decompress(detector.snapshot() or b"")) < 200_000
+    assert len(zstandard.decompress(detector.snapshot() or b"")) < 200_000
 
 
 def test_a_sum_over_more_events_than_are_remembered_singly_is_right() -> None:
