@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,33 +50,37 @@ def contains(texts: pl.Series, pattern: str) -> pl.Series:
     return pl.Series(texts.name, found, dtype=pl.Boolean)
 
 
-def contained(texts: pl.Series, patterns: Sequence[str]) -> list[pl.Series]:
-    """`contains` for each of the patterns; few texts are asked for all of them at once."""
+def contained(texts: pl.Series, patterns: Sequence[str]) -> dict[int, pl.Series]:
+    """For each pattern, by its place, that some text matches somewhere: which do. Never null. Few texts are asked for all
+    patterns at once."""
     together = _kept_together(tuple(patterns)) if 0 < texts.len() <= FEW and len(patterns) > 1 else None
     if together is None:
-        return [contains(texts, pattern) for pattern in patterns]
-    listed = texts.to_list()
-    found: list[list[bool | None]] = [[None if text is None else False for text in listed] for _ in patterns]
+        return _contained_each(texts, patterns, range(len(patterns)))
+    rows: defaultdict[int, list[int]] = defaultdict(list)
     unsaid: list[int] = []
-    for row, text in enumerate(listed):
-        if text is not None:
-            places = together.search(text.encode())
-            if places is None:
-                unsaid.append(row)
-                continue
-            for place in places:
-                found[place][row] = True
-    rows = pl.Series(unsaid, dtype=pl.UInt32)
-    told = []
-    for place, pattern in enumerate(patterns):
-        one = pl.Series(texts.name, found[place], dtype=pl.Boolean)
-        asked_alone = place in together.left_out
-        if asked_alone:
-            one = contains(texts, pattern)
-        elif unsaid:
-            one = one.scatter(rows, contains(texts.gather(rows), pattern))
-        told.append(one)
-    return told
+    for row, text in enumerate(texts.to_list()):
+        places = () if text is None else together.search(text.encode())
+        if places is None:
+            unsaid.append(row)
+            continue
+        for place in places:
+            rows[place].append(row)
+    if unsaid:
+        for place, looks in _contained_each(texts.gather(unsaid), patterns, range(len(patterns))).items():
+            if place not in together.left_out:
+                rows[place].extend(row for row, found in zip(unsaid, looks, strict=True) if found)
+    found = _contained_each(texts, patterns, together.left_out)
+    for place, of_pattern in rows.items():
+        has_it = [False] * texts.len()
+        for row in of_pattern:
+            has_it[row] = True
+        found[place] = pl.Series(texts.name, has_it, dtype=pl.Boolean)
+    return found
+
+
+def _contained_each(texts: pl.Series, patterns: Sequence[str], places: Iterable[int]) -> dict[int, pl.Series]:
+    found = {place: contains(texts, patterns[place]).fill_null(value=False) for place in places}
+    return {place: looks for place, looks in found.items() if looks.any()}
 
 
 @dataclass(frozen=True, slots=True)

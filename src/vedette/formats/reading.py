@@ -236,10 +236,10 @@ def _with_shapes(formats: Sequence[LineFormat], left: pl.DataFrame) -> tuple[Seq
     """
     shapes = {one.name: one.definition.looks_like for one in formats if one.definition.looks_like is not None}
     if left.height <= FEW:
-        told = contained(left[_LINE], list(shapes.values()))
-        asked_each = {name: looks.fill_null(value=False) for name, looks in zip(shapes, told, strict=True)}
-        columns = [looks.alias(f"{_SHAPE}{name}") for name, looks in asked_each.items() if looks.any()]
-        wanted = [one for one in formats if one.name not in shapes or asked_each[one.name].any()]
+        names = list(shapes)
+        found = {names[place]: looks for place, looks in contained(left[_LINE], list(shapes.values())).items()}
+        columns = [looks.alias(f"{_SHAPE}{name}") for name, looks in found.items()]
+        wanted = [one for one in formats if one.name not in shapes or one.name in found]
         return wanted, left.with_columns(columns)
     asked = list(shapes)
     looks = pl.DataFrame()
