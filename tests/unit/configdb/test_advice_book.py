@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from support.events import START, SettableClock
-from vedette.configdb import AdviceBook, open_database
+from vedette.configdb import AdviceBook
 from vedette.configdb import advice as advice_module
 from vedette.model.advice import Claim, ModelAdvice
 
 ADVICE = ModelAdvice("tiny", START, "f1", (Claim("guessed", ("e-1",), "Failed"),), (), (Claim("look", ("e-1",)),), 2)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_database(tmp_path / "config.sqlite")
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock()
 
 
 def test_advice_is_there_after_a_restart_and_the_newest_counts(engine: Engine, clock: SettableClock) -> None:

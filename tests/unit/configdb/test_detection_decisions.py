@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from support.events import START, SettableClock
-from vedette.configdb import AuditTrail, ExceptionBook, RuleException, RuleStates, TriageBook, open_database
+from vedette.configdb import AuditTrail, ExceptionBook, RuleException, RuleStates, TriageBook
 from vedette.configdb import audit as audit_module
 from vedette.configdb import exceptions as exceptions_module
 from vedette.configdb import triage as triage_module
 from vedette.model.errors import SettingsError
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_database(tmp_path / "config.sqlite")
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock()
 
 
 @pytest.fixture

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 
 from support.events import SettableClock
-from vedette.configdb import Proposal, ProposalQueue, open_database
+from vedette.configdb import Proposal, ProposalQueue
 from vedette.configdb import proposals as module
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_database(tmp_path / "config.sqlite")
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def queue(engine: Engine) -> ProposalQueue:
-    return ProposalQueue(engine, SettableClock())
+def queue(engine: Engine, clock: SettableClock) -> ProposalQueue:
+    return ProposalQueue(engine, clock)
 
 
 def added(queue: ProposalQueue, name: str) -> Proposal:
