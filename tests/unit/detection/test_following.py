@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from vedette.detection.exclusions import Exclusion
 from vedette.detection.following import CompiledRules, FollowingDetector
 from vedette.detection.sigma.loading import load_rules
 from vedette.model.events import EVENT_SCHEMA
+from vedette.model.query import parse_query
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -44,3 +46,11 @@ def test_a_batch_is_judged_by_the_rules_it_was_matched_with(tmp_path: Path) -> N
     assert [finding.rule_id for finding in after(NOW)] == ["apple"]
     assert detector.inspect(events("a cherry"), NOW) == []
     assert [finding.rule_id for finding in detector.inspect(events("banana"), NOW)] == ["banana"]
+
+
+def test_what_people_excepted_makes_no_finding(tmp_path: Path) -> None:
+    detector = FollowingDetector(compiled(tmp_path / "rules", "apple"))
+    detector.exclusions.use([Exclusion("apple", parse_query("an apple", now=NOW), NOW + timedelta(days=1))])
+    assert detector.inspect(events("an apple"), NOW) == []
+    detector.exclusions.use([])
+    assert [finding.rule_id for finding in detector.inspect(events("an apple"), NOW)] == ["apple"]
